@@ -1,0 +1,82 @@
+"""The errors of unspool, all under one root.
+
+    UnspoolError
+    ├── ConfigurationError      the caller can mend it before any model is called
+    │   ├── UnknownModel        no such provider, model or adapter
+    │   └── MissingExtra        an optional package is not installed
+    ├── ContextError            the context cannot be used: no such file, binary, empty
+    ├── SandboxError            the REPL cannot be started or has died for good
+    ├── ModelFileError          an embedded model's file cannot be had
+    └── ModelError              a model's server did not answer
+        ├── ModelUnavailable    it may heal: overload, time-out, a cut connection
+        └── ModelRefused        it will not heal: a wrong key, a bad request
+            └── ContextTooLong  the request is longer than the model's window
+
+Messages say what was given, what was expected and what to do. They never hold a key
+nor the text of a context.
+"""
+
+
+class UnspoolError(Exception):
+    """Whatever unspool raises on purpose is one of these.
+
+    `run_id` names the run that was under way, or is None when none was.
+    """
+
+    run_id: str | None = None
+
+
+class ConfigurationError(UnspoolError):
+    """The arguments do not fit together; nothing was sent to a model."""
+
+
+class UnknownModel(ConfigurationError):
+    """No provider, model or adapter has the name that was given."""
+
+
+class MissingExtra(ConfigurationError):
+    """An optional package is needed; the message has the command that installs it."""
+
+
+class ContextError(UnspoolError):
+    """The context cannot be read; nothing was sent to a model."""
+
+
+class SandboxError(UnspoolError):
+    """The REPL's process cannot be started, or ended in a way that cannot be mended."""
+
+
+class ModelFileError(UnspoolError):
+    """The file of an embedded model is missing, damaged or cannot be fetched."""
+
+
+class ModelError(UnspoolError):
+    """A model's server did not give an answer.
+
+    `status` is the HTTP status, or None when there was no response at all.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ModelUnavailable(ModelError):
+    """The server is overloaded, slow or out of reach: the same request may succeed later.
+
+    `retry_after_s` is what the server asked for, in seconds, or None when it did not say.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, status=status)
+        self.retry_after_s = retry_after_s
+
+
+class ModelRefused(ModelError):
+    """The server will never accept this request: a wrong key, model or parameter."""
+
+
+class ContextTooLong(ModelRefused):
+    """The request does not fit in the model's window."""

@@ -1,0 +1,74 @@
+"""What unspool needs of its adapters, on one page. Adapters subclass nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from unspool.context.source import Context
+from unspool.types import Cell, Completion, Observation, OnText, Request
+
+CallDoor = Callable[[str, Sequence[Any]], Awaitable[Any]]
+"""How a cell reaches the host: `await door(name, args)` gives a JSON-like value, or raises
+an `UnspoolError`, whose message the cell gets as an exception."""
+
+
+class Model(Protocol):
+    """Something that answers a chat."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
+        """Answers `request`; with `on_text`, its pieces are handed over as they arrive.
+
+        Cancelling the call gives up the request at once.
+
+        Raises:
+            ModelUnavailable: the same request may succeed later.
+            ModelRefused: it never will.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Gives back what the model holds (connections); it is not used afterwards."""
+        ...
+
+
+class Repl(Protocol):
+    """One namespace that cells run in, one after the other."""
+
+    async def run(self, cell: Cell) -> Observation:
+        """Executes `cell`; never raises for what the cell did.
+
+        A cell that has to be killed is reported in the observation, with what was lost.
+
+        Raises:
+            SandboxError: the REPL cannot go on at all.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Ends the REPL and all that its cells started. May be called twice."""
+        ...
+
+
+class Sandbox(Protocol):
+    """Where REPLs live."""
+
+    @property
+    def isolation(self) -> str:
+        """What holds the model's code, in one line."""
+        ...
+
+    async def open(self, context: Context, door: CallDoor, *, cell_seconds: float) -> Repl:
+        """A new REPL with `context` bound.
+
+        `cell_seconds` bounds a cell's own time: waiting in `door` does not count.
+
+        Raises:
+            SandboxError: it cannot be started.
+        """
+        ...

@@ -1,0 +1,212 @@
+"""The values that the parts of unspool hand to each other: small and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant"]
+
+Status = Literal[
+    "complete", "turns", "usd", "tokens", "calls", "seconds", "cancelled", "failed"
+]
+"""How a run ended: `complete`, or the name of the limit that ended it."""
+
+OnText = Callable[[str], None]
+"""Receives the pieces of a reply as they arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a chat."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was spent. Adding two gives the sum of each field."""
+
+    calls: int = 0
+    """Requests that a model answered."""
+    input_tokens: int = 0
+    """Tokens read, the cached ones included."""
+    cached_tokens: int = 0
+    """Tokens of the input that the server had in its prompt cache."""
+    output_tokens: int = 0
+    """Tokens written, those of reasoning included."""
+    reasoning_tokens: int = 0
+    """Tokens of the output that were reasoning."""
+    microusd: int = 0
+    """Cost in millionths of a US dollar, of the calls whose price is known."""
+    unpriced_calls: int = 0
+    """Calls whose price is not known: when not 0, `microusd` is a lower bound."""
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Usage)))
+
+    @property
+    def tokens(self) -> int:
+        """Input and output tokens together."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def usd(self) -> float | None:
+        """Cost in USD; None when no call had a known price."""
+        if self.calls and self.unpriced_calls == self.calls:
+            return None
+        return self.microusd / 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a model is asked."""
+
+    messages: tuple[Message, ...]
+    max_tokens: int | None = None
+    """Longest reply, in tokens; None leaves it to the server."""
+    temperature: float | None = None
+    """None leaves it to the server."""
+    stop: tuple[str, ...] = ()
+    """Texts before which the reply ends."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of the request's body, sent as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model answered."""
+
+    text: str
+    usage: Usage
+    model: str
+    """The name the server gave for itself."""
+    finish: Literal["stop", "length", "other"] = "stop"
+    """`length`: the reply was cut at `max_tokens`."""
+    reasoning: str = ""
+    """Reasoning that the server sent apart from the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One piece of code that a model wrote."""
+
+    code: str
+    number: int = 0
+    """Counted from 1 over the whole run; 0 before it has been given one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A text whose middle was left out."""
+
+    text: str
+    cut_chars: int = 0
+    """How many characters are missing from `text`; 0 when it is whole."""
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a cell left in `answer`, or gave to `FINAL`."""
+
+    value: Any
+    """JSON-like data, and tuples, sets, bytes, dates and complex numbers unharmed."""
+    ready: bool
+    """False: a draft; the run goes on, but an early end returns it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What came of one cell. Texts are bounded; `Clip.cut_chars` says what is missing."""
+
+    cell: Cell
+    stdout: Clip = Clip("")
+    stderr: Clip = Clip("")
+    value: Clip = Clip("")
+    """`repr` of the last expression, empty when it is None or there is none."""
+    error: str = ""
+    """The traceback, with the cell's own line numbers; empty when the cell ended well."""
+    notes: tuple[str, ...] = ()
+    """What the REPL has to tell besides: names restored, state lost, a limit met."""
+    names: tuple[str, ...] = ()
+    """The variables that the model made, each as `name: type`."""
+    answer: Answer | None = None
+    """None: `answer` is as it was at the start."""
+    seconds: float = 0.0
+    """The cell's own time; waiting for models does not count."""
+    looked: bool = False
+    """True: the cell showed something (output, a value or an error)."""
+
+    @property
+    def text(self) -> str:
+        """All that the cell showed, unlabelled: what an answer can be checked against."""
+        return "\n".join(
+            part
+            for part in (self.stdout.text, self.stderr.text, self.value.text, self.error)
+            if part
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SubCall:
+    """One request from a cell to a model."""
+
+    prompt_chars: int
+    reply_chars: int
+    model: str
+    usage: Usage
+    seconds: float
+    error: str = ""
+    """Empty when it was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One reply of the root model and what came of it."""
+
+    number: int
+    """Counted from 1."""
+    reply: str
+    observations: tuple[Observation, ...] = ()
+    feedback: str = ""
+    """What the root model was shown next."""
+    sub_calls: tuple[SubCall, ...] = ()
+    usage: Usage = Usage()
+    """Of the root's reply and the turn's sub-calls together."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run came to. It comes back however the run ended."""
+
+    answer: Any
+    """With its Python type; the best there was when `status` is not `complete`; None
+    when there was nothing at all."""
+    status: Status
+    question: str
+    model: str
+    run_id: str
+    turns: tuple[Turn, ...] = ()
+    usage: Usage = Usage()
+    """Of the whole tree."""
+    seconds: float = 0.0
+    error: str = ""
+    """What went wrong, when `status` is `failed`; empty otherwise."""
+    isolation: str = ""
+    """What held the model's code, in one line."""
+
+    @property
+    def cost(self) -> float | None:
+        """USD, for the calls whose price is known; None when none has one."""
+        return self.usage.usd
+
+    @property
+    def complete(self) -> bool:
+        """True when the model finished; False when a limit or a failure ended the run."""
+        return self.status == "complete"

@@ -63,8 +63,10 @@ class Sandbox(Protocol):
         """What holds the model's code, in one line."""
         ...
 
-    async def open(self, context: Context, door: CallDoor, *, cell_seconds: float) -> Repl:
-        """A new REPL with `context` bound.
+    async def open(
+        self, context: Context, door: CallDoor, *, question: str, cell_seconds: float
+    ) -> Repl:
+        """A new REPL with `context` bound, and the question as `question`.
 
         `cell_seconds` bounds a cell's own time: waiting in `door` does not count.
 

@@ -1,0 +1,50 @@
+"""A context as a frozen value, and its description in constant size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text of several that were joined into one context."""
+
+    name: str
+    start: int
+    """Where it begins in the whole, in characters."""
+    chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What `context` holds in the REPL: a `str`, or JSON-like data."""
+
+    value: Any = field(repr=False)
+    documents: tuple[Document, ...] = ()
+    """The parts of a `str` that was joined from several; empty when it is one."""
+    notes: tuple[str, ...] = ()
+    """What the reader has to tell: files left out, bytes that were no text."""
+
+    @property
+    def chars(self) -> int:
+        """Characters of text in the whole."""
+        return count_chars(self.value)
+
+    @property
+    def kind(self) -> str:
+        """Its Python type, and how many items it has when it is a container."""
+        name = type(self.value).__name__
+        return name if isinstance(self.value, str) else f"{name} of {len(self.value):,} items"
+
+
+def count_chars(value: Any) -> int:
+    """Characters of all text in `value`, keys and items of containers included."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(count_chars(key) + count_chars(item) for key, item in value.items())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return sum(map(count_chars, value))
+    return 0 if value is None else len(str(value))

@@ -1,0 +1,104 @@
+"""Frames over a socket on the event loop, and a clock that can be stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from unspool.sandboxes.worker import wire
+
+
+class Link(asyncio.Protocol):
+    """Gives each frame that arrives to `on_frame`, and `on_lost` the end, once.
+
+    Whatever the other end sends, nothing is raised here: what is no frame ends the link.
+    """
+
+    def __init__(
+        self, on_frame: Callable[[dict[str, Any]], None], on_lost: Callable[[], None]
+    ) -> None:
+        self._on_frame, self._on_lost = on_frame, on_lost
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport | None = None
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Sends one frame, or nothing once the link has ended.
+
+        Raises:
+            WireError: the message is too long.
+        """
+        if self._transport is not None:
+            self._transport.write(wire.pack(message))
+
+    def close(self) -> None:
+        """Ends the link; `on_lost` is still called."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        try:
+            for frame in self._frames():
+                self._on_frame(frame)
+        except wire.WireError:
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._on_lost()
+
+    def _frames(self) -> list[dict[str, Any]]:
+        frames, at = [], 0
+        buffer = self._buffer
+        while len(buffer) - at >= wire.HEADER_BYTES:
+            start = at + wire.HEADER_BYTES
+            end = start + wire.body_bytes(buffer[at:start])
+            if len(buffer) < end:
+                break
+            frames.append(wire.unpack(buffer[start:end]))
+            at = end
+        del buffer[:at]
+        return frames
+
+
+class CellClock:
+    """Counts a cell's own seconds: not those in which it waits for a model."""
+
+    def __init__(self, seconds: float, on_expired: Callable[[], None]) -> None:
+        self._left_s = seconds
+        self._on_expired = on_expired
+        self._loop = asyncio.get_running_loop()
+        self._since: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._waits = 0
+
+    def start(self) -> None:
+        """Lets the clock run."""
+        self._since = self._loop.time()
+        self._timer = self._loop.call_later(max(0.0, self._left_s), self._on_expired)
+
+    def stop(self) -> None:
+        """Holds the clock."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._since is not None:
+            self._left_s -= self._loop.time() - self._since
+            self._since = None
+
+    def wait_begins(self) -> None:
+        """A call to the host has begun; the first of several holds the clock."""
+        self._waits += 1
+        if self._waits == 1:
+            self.stop()
+
+    def wait_ends(self) -> None:
+        """A call has ended; after the last one the clock runs on."""
+        self._waits -= 1
+        if self._waits == 0:
+            self.start()

@@ -1,0 +1,155 @@
+"""The worker's end of the socket: many threads call, whoever waits reads for all."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import os
+import socket
+import threading
+from typing import Any
+
+from . import wire
+
+
+class CallFailed(Exception):
+    """The host could not do what a call asked; the message says why."""
+
+
+COMMANDS = 0
+"""The number under which the main thread waits for what the host wants next."""
+
+
+class _Slot:
+    """One thread that waits for a frame."""
+
+    __slots__ = ("frame", "lead", "wake")
+
+    def __init__(self) -> None:
+        self.frame: dict[str, Any] | None = None
+        self.lead = False
+        self.wake = threading.Lock()
+        self.wake.acquire()
+
+
+class Channel:
+    """Sends frames, and hands each reply to the thread that waits for it.
+
+    There is no reading thread: a hand-over between threads would cost more than the
+    whole trip. The first thread that waits reads; when its own reply is there, it makes
+    another waiting thread the reader.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._numbers = itertools.count(COMMANDS + 1)
+        self._send_lock = threading.Lock()
+        self._lock = threading.Lock()
+        self._waiting: dict[int, _Slot] = {}
+        self._commands: collections.deque[dict[str, Any]] = collections.deque()
+        self._reading = False
+        self.guarded = False
+        """True while the main thread is in here, where an interrupt would tear a frame."""
+        self.interrupted = False
+        """An interrupt came while `guarded`: it is owed to the main thread."""
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Sends one frame; ends the process when the host is gone."""
+        frame = wire.pack(message)
+        with self._send_lock:
+            try:
+                self._sock.sendall(frame)
+            except OSError:
+                os._exit(0)
+
+    def command(self) -> dict[str, Any]:
+        """The next frame that is no reply; for the main thread alone."""
+        with self._lock:
+            if self._commands:
+                return self._commands.popleft()
+            slot = self._join(COMMANDS)
+        return self._wait(COMMANDS, slot)
+
+    def call(self, name: str, args: list[Any]) -> Any:
+        """Has the host run `name`, and waits for what it gives.
+
+        Raises:
+            CallFailed: the host says that it cannot.
+        """
+        main = threading.current_thread() is threading.main_thread()
+        self.guarded = self.guarded or main
+        try:
+            reply = self._exchange(name, args)
+        finally:
+            if main:
+                self.guarded = False
+                if self.interrupted:
+                    self.interrupted = False
+                    raise KeyboardInterrupt
+        if "error" in reply:
+            raise CallFailed(reply["error"])
+        return wire.decode(reply["value"])
+
+    def _exchange(self, name: str, args: list[Any]) -> dict[str, Any]:
+        number = next(self._numbers)
+        message = {"op": "call", "call": number, "name": name, "args": wire.encode(args)}
+        with self._lock:
+            slot = self._join(number)
+        try:
+            self.send(message)
+        except BaseException:
+            self._leave(number, slot)
+            raise
+        return self._wait(number, slot)
+
+    def _join(self, number: int) -> _Slot:
+        slot = self._waiting[number] = _Slot()
+        slot.lead, self._reading = not self._reading, True
+        return slot
+
+    def _wait(self, number: int, slot: _Slot) -> dict[str, Any]:
+        while slot.frame is None:
+            if slot.lead:
+                self._read_for_all()
+            else:
+                slot.wake.acquire()
+        self._leave(number, slot)
+        return slot.frame
+
+    def _read_for_all(self) -> None:
+        frame = wire.unpack(self._exactly(wire.body_bytes(self._exactly(wire.HEADER_BYTES))))
+        number = frame.get("call", COMMANDS)
+        with self._lock:
+            slot = self._waiting.get(number)
+            if slot is None:
+                if number == COMMANDS:
+                    self._commands.append(frame)
+                return
+            slot.frame = frame
+        if not slot.lead:
+            slot.wake.release()
+
+    def _leave(self, number: int, slot: _Slot) -> None:
+        """Takes a thread off the list, and names another reader if this one was it."""
+        with self._lock:
+            del self._waiting[number]
+            if not slot.lead:
+                return
+            heir = next((s for s in self._waiting.values() if s.frame is None), None)
+            self._reading = heir is not None
+            if heir is not None:
+                heir.lead = True
+                heir.wake.release()
+
+    def _exactly(self, size: int) -> bytearray:
+        data = bytearray(size)
+        view, done = memoryview(data), 0
+        while done < size:
+            try:
+                count = self._sock.recv_into(view[done:])
+            except OSError:
+                count = 0
+            if count == 0:
+                os._exit(0)  # the host is gone: there is nobody left to work for
+            done += count
+        return data

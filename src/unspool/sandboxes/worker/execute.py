@@ -1,0 +1,118 @@
+"""Runs the code of one cell in a namespace that stays."""
+
+from __future__ import annotations
+
+import __future__
+
+import ast
+import asyncio
+import inspect
+import linecache
+import os
+import sys
+import traceback
+import types
+from typing import Any
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+AWAITABLE = frozenset({"llm_query", "llm_query_batched", "rlm_query", "rlm_query_batched"})
+"""Functions of the REPL that may be awaited: `await f(x)` runs as `await f.aio(x)`."""
+
+_FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+
+
+class Executor:
+    """Compiles and runs cells; `from __future__` and the event loop outlive each of them."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self._namespace = namespace
+        self._flags = 0
+        self._runner: asyncio.Runner | None = None
+
+    def run(self, code: str, name: str) -> Any:
+        """Runs `code`; gives the value of its last expression, or None.
+
+        What the code raises passes through, with `name` as the file in its traceback.
+        """
+        linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
+        tree = self._parse(code, name)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        self._run(compile(tree, name, "exec", self._compile_flags(), dont_inherit=True))
+        if not isinstance(last, ast.Expr):
+            return None
+        expression = ast.Expression(last.value)
+        return self._run(compile(expression, name, "eval", self._compile_flags(), True))
+
+    def _parse(self, code: str, name: str) -> ast.Module:
+        flags = self._compile_flags() | ast.PyCF_ONLY_AST
+        tree = compile(code, name, "exec", flags, dont_inherit=True)
+        assert isinstance(tree, ast.Module)
+        self._flags |= _future_flags(tree)
+        return ast.fix_missing_locations(_AwaitOwn().visit(tree))
+
+    def _compile_flags(self) -> int:
+        return ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | self._flags
+
+    def _run(self, code: types.CodeType) -> Any:
+        if not code.co_flags & inspect.CO_COROUTINE:
+            return eval(code, self._namespace)
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        try:
+            return self._runner.run(eval(code, self._namespace))
+        except KeyboardInterrupt:
+            self._runner = None  # its loop was stopped in the middle of a step
+            raise
+
+
+class _AwaitOwn(ast.NodeTransformer):
+    """Lets `await llm_query(...)` wait without holding up the cell's event loop."""
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        self.generic_visit(node)
+        match node.value:
+            case ast.Call(func=ast.Name(id=name) as function) if name in AWAITABLE:
+                node.value.func = ast.copy_location(
+                    ast.Attribute(function, "aio", ast.Load()), function
+                )
+        return node
+
+
+def _future_flags(tree: ast.Module) -> int:
+    flags = 0
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            code = compile(ast.Module([node], []), "<future>", "exec", dont_inherit=True)
+            flags |= code.co_flags & _FUTURES
+    return flags
+
+
+def explain(error: BaseException) -> str:
+    """The traceback as the model should read it: its own lines, none of ours."""
+    try:
+        report = traceback.TracebackException.from_exception(error, compact=True)
+        _drop_own_frames(report)
+        return "".join(report.format()).rstrip()
+    except Exception:  # an exception of the model's own that cannot even be printed
+        return f"{type(error).__name__} (its message cannot be shown)"
+
+
+def _drop_own_frames(report: traceback.TracebackException) -> None:
+    todo, seen = [report], set()
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.stack[:] = [f for f in one.stack if not f.filename.startswith(HERE)]
+        todo += [r for r in (one.__cause__, one.__context__) if r is not None]
+        todo += getattr(one, "exceptions", None) or []
+
+
+def fresh_main() -> types.ModuleType:
+    """A new `__main__`: dataclasses, pickle and typing look their names up in it."""
+    module = types.ModuleType("__main__")
+    module.__builtins__ = __builtins__  # type: ignore[attr-defined]
+    sys.modules["__main__"] = module
+    return module

@@ -1,0 +1,178 @@
+"""One REPL: it takes cells from the host, runs them, and tells what came of them."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import mmap
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any
+
+from . import show, wire
+from .capture import Roll, Stream
+from .channel import Channel
+from .execute import Executor, explain, fresh_main
+from .search import Searcher
+from .tools import Ending, LLMError, model_calls, no_input
+
+
+class Session:
+    """The namespace of a run, and the loop that serves it."""
+
+    def __init__(self, sock: socket.socket, context_fd: int) -> None:
+        self._channel = Channel(sock)
+        opening = self._channel.command()
+        context = _bound(context_fd, opening["kind"], opening["bytes"])
+        self._namespace = fresh_main().__dict__
+        self._ending = Ending(self._namespace)
+        self._own = self._offer(context, opening)
+        self._executor = Executor(self._namespace)
+        self._hidden = frozenset((*self._own, "answer"))
+        self._builtins = dict(vars(builtins))
+        self._in_cell = False
+        signal.signal(signal.SIGINT, self._interrupted)
+
+    def _offer(self, context: Any, opening: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Puts what the model may use into the namespace; gives it as a mapping too."""
+        searcher = Searcher(context, opening["documents"], opening["question"])
+        own = {
+            "context": context,
+            "question": opening["question"],
+            "search": searcher.search,
+            "SHOW_VARS": self._show_vars,
+            "FINAL": self._ending.FINAL,
+            "FINAL_VAR": self._ending.FINAL_VAR,
+            "LLMError": LLMError,
+            **model_calls(self._channel),
+        }
+        self._namespace.update(own)
+        builtins.input = no_input
+        return own
+
+    def serve(self) -> None:
+        """Runs cells until the host closes the socket."""
+        self._channel.send({"op": "ready"})
+        while True:
+            command = self._channel.command()
+            self._send_done(self._run(command["number"], command["code"]))
+
+    def _send_done(self, report: dict[str, Any]) -> None:
+        try:
+            self._channel.send(report)
+        except wire.WireError as too_long:
+            note = f"`answer` cannot leave the REPL: {too_long}. Make it smaller."
+            self._channel.send({**report, "answer": None, "notes": [*report["notes"], note]})
+
+    def _run(self, number: int, code: str) -> dict[str, Any]:
+        self._ending.reopen()
+        out, err = Roll(), Roll()
+        self._capture(out, err)
+        started = time.perf_counter()
+        value, error = self._execute(code, f"<cell {number}>")
+        seconds = time.perf_counter() - started
+        self._restore_builtins()
+        notes = [note for note in (*self._restored(), self._ending.advice()) if note]
+        answer = self._answer(notes)
+        return {
+            "op": "done",
+            "number": number,
+            "stdout": out.parts(),
+            "stderr": err.parts(),
+            "value": value,
+            "error": error,
+            "notes": notes,
+            "names": show.variables(self._namespace, self._hidden),
+            "answer": answer,
+            "seconds": seconds,
+        }
+
+    def _execute(self, code: str, name: str) -> tuple[show.Parts, str]:
+        """The value of the last expression and the traceback, either of them empty.
+
+        An interrupt may come at any point of this; it ends here.
+        """
+        nothing = ("", "", 0)
+        try:
+            self._in_cell = True
+            try:
+                value = self._executor.run(code, name)
+                return (nothing if value is None else show.bounded_repr(value)), ""
+            except SystemExit as left:
+                sys.stderr.write(f"sys.exit({left.code!r}) ended the cell; the run goes on\n")
+                return nothing, ""
+            except BaseException as error:  # whatever a model's code raises is its own affair
+                return nothing, self._explained(error)
+            finally:
+                self._in_cell = False
+        except KeyboardInterrupt:  # a second interrupt, while the first was being explained
+            return nothing, "KeyboardInterrupt"
+
+    def _explained(self, error: BaseException) -> str:
+        head, tail, cut = show.clip(explain(error), 6_000, 14_000)
+        return f"{head}\n... {cut:,} characters left out ...\n{tail}" if cut else head
+
+    def _answer(self, notes: list[str]) -> dict[str, Any] | None:
+        found = self._ending.read()
+        if found is None:
+            return None
+        try:
+            return {"value": wire.encode(found[0]), "ready": found[1]}
+        except Exception as failed:  # a value of the model's own class may raise anything
+            notes.append(f"The answer cannot leave the REPL ({failed}): make it plain data.")
+            return None
+
+    def _restored(self) -> list[str]:
+        """Puts back what the cell rebound of ours."""
+        lost = [n for n, value in self._own.items() if self._namespace.get(n) is not value]
+        self._namespace.update({name: self._own[name] for name in lost})
+        notes = [
+            f"`{name}` has been put back as it was: use another name for your own." for name in lost
+        ]
+        if "print" in self._namespace:
+            del self._namespace["print"]
+            notes.append("`print` prints again: use another name for your own.")
+        return notes
+
+    def _restore_builtins(self) -> None:
+        for name, value in self._builtins.items():
+            if vars(builtins).get(name) is not value:
+                setattr(builtins, name, value)
+
+    def _show_vars(self) -> str:
+        """The variables that you made, with their types and sizes."""
+        return "\n".join(show.variables(self._namespace, self._hidden)) or "No variables yet."
+
+    def _capture(self, out: Roll, err: Roll) -> None:
+        sys.stdout = sys.__stdout__ = Stream(out, 1)  # type: ignore[misc, assignment]
+        sys.stderr = sys.__stderr__ = Stream(err, 2)  # type: ignore[misc, assignment]
+        signal.signal(signal.SIGINT, self._interrupted)
+
+    def _interrupted(self, signum: int, frame: FrameType | None) -> None:
+        if self._channel.guarded:
+            self._channel.interrupted = True
+        elif self._in_cell:
+            raise KeyboardInterrupt
+
+
+def _bound(fd: int, kind: str, size: int) -> Any:
+    """The context, read from the shared memory behind `fd`."""
+    try:
+        if size == 0:
+            data: Any = b""
+        else:
+            data = mmap.mmap(fd, size, prot=mmap.PROT_READ)
+    finally:
+        os.close(fd)
+    text = str(data, "utf-8", "surrogatepass")
+    if size:
+        with contextlib.suppress(BufferError):
+            data.close()
+    if kind == "text":
+        return text
+    return wire.decode(wire.loads(text))

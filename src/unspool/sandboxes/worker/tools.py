@@ -1,0 +1,181 @@
+"""The functions that a model finds in the REPL, besides its own."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import functools
+from collections.abc import Callable, Generator
+from typing import Any
+
+from . import show
+from .channel import CallFailed, Channel
+
+THREADS = 256
+"""Threads of a pool that was given no size: they wait for models, not for processors."""
+
+
+class LLMError(RuntimeError):
+    """A sub-call that failed; its text says why. In a batch it stands in the item's place."""
+
+
+class Reply(str):
+    """A model's answer inside a running event loop: text that may also be awaited."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, str]:
+        return str(self)
+        yield
+
+
+def model_calls(channel: Channel) -> dict[str, Callable[..., Any]]:
+    """`llm_query`, `rlm_query` and their batched forms, over `channel`."""
+    pool = concurrent.futures.ThreadPoolExecutor(THREADS, thread_name_prefix="calls")
+
+    def ask(name: str, *args: Any) -> Any:
+        try:
+            return channel.call(name, list(args))
+        except CallFailed as failed:
+            raise LLMError(str(failed)) from None
+
+    def llm_query(prompt: str, model: str | None = None) -> str:
+        """Asks a language model; it sees the prompt alone. Returns its answer as text."""
+        return _awaitable(ask("llm_query", _prompt(prompt), model))
+
+    def llm_query_batched(prompts: list[str], model: str | None = None) -> list[Any]:
+        """Asks all prompts at the same time; answers in their order. Where one failed
+        there is an LLMError in its place."""
+        return _results(ask("llm_query_batched", _prompts(prompts), model))
+
+    def rlm_query(prompt: str, context: Any = None, model: str | None = None) -> Any:
+        """Like llm_query, for questions about a long `context`: it is read piece by piece."""
+        return _awaitable(ask("rlm_query", _prompt(prompt), context, model))
+
+    def rlm_query_batched(
+        prompts: list[str], contexts: list[Any] | None = None, model: str | None = None
+    ) -> list[Any]:
+        """rlm_query for each prompt, with the context of the same position, all at once."""
+        texts = _prompts(prompts)
+        data = [None] * len(texts) if contexts is None else list(contexts)
+        if len(data) != len(texts):
+            raise ValueError(f"{len(texts)} prompts but {len(data)} contexts: give one for each")
+        return _results(ask("rlm_query_batched", texts, data, model))
+
+    calls = (llm_query, llm_query_batched, rlm_query, rlm_query_batched)
+    return {call.__name__: _with_aio(call, pool) for call in calls}
+
+
+def _with_aio(
+    call: Callable[..., Any], pool: concurrent.futures.Executor
+) -> Callable[..., Any]:
+    async def aio(*args: Any, **kwargs: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(pool, functools.partial(call, *args, **kwargs))
+
+    call.aio = aio  # type: ignore[attr-defined]
+    return call
+
+
+def _awaitable(answer: Any) -> Any:
+    if type(answer) is not str:
+        return answer
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return answer
+    return Reply(answer)
+
+
+def _prompt(prompt: Any) -> str:
+    if not isinstance(prompt, str):
+        raise TypeError(f"a prompt is a str, not {type(prompt).__name__}: use str() or json.dumps")
+    if not prompt.strip():
+        raise ValueError("the prompt is empty")
+    return str(prompt)
+
+
+def _prompts(prompts: Any) -> list[str]:
+    if isinstance(prompts, str):
+        raise TypeError("give a list of prompts; for a single one use the function without _batched")
+    return [_prompt(prompt) for prompt in prompts]
+
+
+def _results(items: list[Any]) -> list[Any]:
+    return [item[0] if len(item) == 1 else LLMError(item[1]) for item in items]
+
+
+class Ending:
+    """`answer`, `FINAL` and `FINAL_VAR`: how a model says what the answer is."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self._namespace = namespace
+        namespace["answer"] = {"content": "", "ready": False}
+        self._told = False
+
+    def FINAL(self, *values: Any) -> None:
+        """Ends the run: the value, of any type, is the answer."""
+        if not values:
+            raise TypeError("FINAL(value) needs the answer as its argument")
+        content = values[0] if len(values) == 1 else values
+        self._namespace["answer"] = {"content": content, "ready": True}
+
+    def FINAL_VAR(self, name: Any) -> None:
+        """Ends the run: the variable of that name holds the answer."""
+        if not isinstance(name, str):
+            self.FINAL(name)
+        elif name.strip() in self._namespace:
+            self.FINAL(self._namespace[name.strip()])
+        else:
+            known = ", ".join(show.variables(self._namespace, frozenset())[:30])
+            raise NameError(f"there is no variable {name!r}; there are: {known}")
+
+    def reopen(self) -> None:
+        """The run went on: what was ready is a draft again."""
+        answer = self._namespace.get("answer")
+        if isinstance(answer, dict) and _is_true(answer.get("ready")):
+            answer["ready"] = False
+
+    def read(self) -> tuple[Any, bool] | None:
+        """The content and whether it is ready; None while nothing was put there."""
+        answer = self._namespace.get("answer")
+        if not isinstance(answer, dict):
+            return None if answer is None else (answer, False)
+        content, ready = answer.get("content", ""), _is_true(answer.get("ready"))
+        if not ready and (content is None or isinstance(content, str) and not content):
+            return None
+        return content, ready
+
+    def advice(self) -> str:
+        """What to tell a model that rebound `answer` to something else; empty otherwise."""
+        answer = self._namespace.get("answer")
+        if answer is None or isinstance(answer, dict) or self._told:
+            return ""
+        self._told = True
+        return f"`answer` is now of type {type(answer).__name__}: to finish, call FINAL(answer)."
+
+
+def _is_true(ready: Any) -> bool:
+    if isinstance(ready, str):
+        return ready.strip().lower() in ("true", "yes", "1")
+    try:
+        return bool(ready)
+    except Exception:  # a numpy array, say: no truth, so not ready
+        return False
+
+
+def no_input(prompt: object = "") -> str:
+    """Stands in for `input`."""
+    raise EOFError("input() has nobody to ask here: take what you need from `context`")
+
+
+def wide_pools() -> None:
+    """Thread pools that are given no size get `THREADS`, asyncio's own among them."""
+    pool = concurrent.futures.ThreadPoolExecutor
+    init = pool.__init__
+
+    @functools.wraps(init)
+    def wide(self: Any, max_workers: int | None = None, *args: Any, **kwargs: Any) -> None:
+        init(self, max_workers or THREADS, *args, **kwargs)
+
+    pool.__init__ = wide  # type: ignore[method-assign]

@@ -1,0 +1,208 @@
+"""The protocol between host and worker: frames of JSON, and Python values inside of them.
+
+A frame is four bytes, big-endian, of length, and that many bytes of UTF-8 JSON. Lone
+surrogates pass. A value that JSON has no word for travels as an object with the one
+key `~kind`; nothing is ever unpickled, so neither end can make the other run code.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import decimal
+import fractions
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+HEADER_BYTES = 4
+MAX_FRAME_BYTES = 256 << 20
+
+_dumps = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+
+
+class WireError(ValueError):
+    """The other end sent what is no frame, or a value cannot be sent."""
+
+
+def pack(message: Any) -> bytes:
+    """One frame.
+
+    Raises:
+        WireError: the message is longer than `MAX_FRAME_BYTES`.
+    """
+    body = _dumps(message).encode("utf-8", "surrogatepass")
+    if len(body) > MAX_FRAME_BYTES:
+        raise WireError(
+            f"{len(body):,} bytes are more than one message may have ({MAX_FRAME_BYTES:,})"
+        )
+    return len(body).to_bytes(HEADER_BYTES, "big") + body
+
+
+def loads(text: str) -> Any:
+    """JSON data from text; for what the other end has made with `dumps`."""
+    return json.loads(text)
+
+
+def dumps(data: Any) -> str:
+    """JSON text of what `encode` gave."""
+    return _dumps(data)
+
+
+def unpack(body: bytes | bytearray | memoryview) -> dict[str, Any]:
+    """The message in a frame's body.
+
+    Raises:
+        WireError: it is no JSON object.
+    """
+    try:
+        message = json.loads(str(body, "utf-8", "surrogatepass"))
+    except (ValueError, RecursionError) as broken:
+        raise WireError(f"a frame that is no JSON: {broken}") from broken
+    if not isinstance(message, dict):
+        raise WireError("a frame that is no JSON object")
+    return message
+
+
+def body_bytes(header: bytes | bytearray) -> int:
+    """How long the body is that follows `header`.
+
+    Raises:
+        WireError: longer than `MAX_FRAME_BYTES`.
+    """
+    length = int.from_bytes(header, "big")
+    if length > MAX_FRAME_BYTES:
+        raise WireError(f"a frame of {length:,} bytes is over the limit of {MAX_FRAME_BYTES:,}")
+    return length
+
+
+def encode(value: Any) -> Any:
+    """`value` as JSON data from which `decode` makes it again.
+
+    None, booleans, numbers, text, bytes, lists, tuples, sets, dicts, dates, times,
+    decimals and fractions keep their types. A dataclass or pydantic model becomes a dict,
+    a named tuple a tuple, a numpy value its Python equal, anything else its `str`.
+
+    Raises:
+        WireError: the value contains itself.
+    """
+    try:
+        return _encode(value)
+    except RecursionError as deep:
+        raise WireError("the value contains itself, or is nested too deeply to send") from deep
+
+
+def decode(data: Any) -> Any:
+    """The value that `encode` was given.
+
+    Raises:
+        WireError: `encode` cannot have made this.
+    """
+    try:
+        return _decode(data)
+    except WireError:
+        raise
+    except Exception as broken:  # data is foreign: whatever it breaks, it is the data's fault
+        raise WireError(f"a value that cannot be read: {type(broken).__name__}") from broken
+
+
+def _encode(value: Any) -> Any:
+    kind = type(value)
+    if kind in (str, bool, type(None), float):
+        return value
+    if kind is int:
+        return value if -(2**63) <= value < 2**63 else {"~int": hex(value)}
+    if kind is list:
+        return [_encode(item) for item in value]
+    if kind is dict:
+        return _encode_dict(value)
+    writer = _WRITERS.get(kind)
+    if writer is not None:
+        return writer(value)
+    return _encode_other(value)
+
+
+def _encode_dict(value: Mapping[Any, Any]) -> Any:
+    if all(type(key) is str and key[:1] != "~" for key in value):
+        return {key: _encode(item) for key, item in value.items()}
+    return {"~dict": [[_encode(key), _encode(item)] for key, item in value.items()]}
+
+
+def _encode_other(value: Any) -> Any:
+    fields = getattr(type(value), "__dataclass_fields__", None)
+    if fields is not None:
+        return {name: _encode(getattr(value, name)) for name in fields}
+    for base, writer in _BASES:
+        if isinstance(value, base):
+            return writer(value)
+    for method in ("model_dump", "tolist"):  # pydantic; numpy
+        convert = getattr(type(value), method, None)
+        if callable(convert):
+            return _encode(convert(value))
+    return str(value)
+
+
+def _each(items: Any) -> list[Any]:
+    return [_encode(item) for item in items]
+
+
+_WRITERS: Mapping[type, Callable[[Any], Any]] = {
+    tuple: lambda v: {"~tuple": _each(v)},
+    set: lambda v: {"~set": _each(v)},
+    frozenset: lambda v: {"~frozenset": _each(v)},
+    bytes: lambda v: {"~bytes": base64.b64encode(v).decode()},
+    bytearray: lambda v: {"~bytes": base64.b64encode(v).decode()},
+    complex: lambda v: {"~complex": [v.real, v.imag]},
+    datetime.datetime: lambda v: {"~datetime": v.isoformat()},
+    datetime.date: lambda v: {"~date": v.isoformat()},
+    datetime.time: lambda v: {"~time": v.isoformat()},
+    datetime.timedelta: lambda v: {"~timedelta": [v.days, v.seconds, v.microseconds]},
+    decimal.Decimal: lambda v: {"~decimal": str(v)},
+    fractions.Fraction: lambda v: {"~fraction": str(v)},
+}
+
+_BASES: Sequence[tuple[type, Callable[[Any], Any]]] = (
+    (bool, bool),
+    (str, lambda v: str.__str__(v)),
+    (int, lambda v: _encode(int(v))),
+    (float, float),
+    (Mapping, lambda v: _encode_dict(dict(v))),
+    (tuple, lambda v: {"~tuple": _each(v)}),
+    (frozenset, lambda v: {"~frozenset": _each(v)}),
+    (set, lambda v: {"~set": _each(v)}),
+    (Sequence, _each),
+    (type({}.keys()), _each),
+    (type({}.values()), _each),
+)
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "~int": lambda v: int(v, 16),
+    "~dict": lambda v: {_decode(key): _decode(item) for key, item in v},
+    "~tuple": lambda v: tuple(map(_decode, v)),
+    "~set": lambda v: set(map(_decode, v)),
+    "~frozenset": lambda v: frozenset(map(_decode, v)),
+    "~bytes": lambda v: base64.b64decode(v, validate=True),
+    "~complex": lambda v: complex(*v),
+    "~datetime": datetime.datetime.fromisoformat,
+    "~date": datetime.date.fromisoformat,
+    "~time": datetime.time.fromisoformat,
+    "~timedelta": lambda v: datetime.timedelta(*v),
+    "~decimal": decimal.Decimal,
+    "~fraction": fractions.Fraction,
+}
+
+
+def _decode(data: Any) -> Any:
+    kind = type(data)
+    if kind is list:
+        return [_decode(item) for item in data]
+    if kind is not dict:
+        return data
+    if len(data) == 1:
+        (key, inner), *_ = data.items()
+        if key[:1] == "~":
+            reader = _READERS.get(key)
+            if reader is None:
+                raise WireError(f"a value of unknown kind {key!r}")
+            return reader(inner)
+    return {key: _decode(item) for key, item in data.items()}

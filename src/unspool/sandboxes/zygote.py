@@ -1,0 +1,144 @@
+"""The host's end of the warm interpreter that REPLs are forked from."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from unspool.errors import SandboxError
+
+_BOOT = (
+    "import sys; sys.path.insert(0, sys.argv[1]);"
+    " from worker.zygote import main; main(int(sys.argv[2]))"
+)
+_ENVIRONMENT = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+
+
+class Zygote:
+    """One interpreter process; it is started by the first fork and ends with `close`.
+
+    It inherits neither the environment nor any descriptor, so that no key can be in it.
+    Not safe for threads: all calls are made on one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._sock: socket.socket | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._buffer = b""
+        self._on_exit: dict[int, Callable[[int], None]] = {}
+
+    def fork(self, fds: Sequence[int], folder: Path, on_exit: Callable[[int], None]) -> int:
+        """Starts a REPL over `fds` (socket, output, context) in `folder`; gives its number.
+
+        `on_exit` is called when it ends, with its exit status, or minus the signal.
+
+        Raises:
+            SandboxError: the interpreter cannot be started.
+        """
+        number = next(self._numbers)
+        self._start()
+        self._on_exit[number] = on_exit
+        self._send({"op": "fork", "session": number, "folder": str(folder)}, fds)
+        return number
+
+    def interrupt(self, number: int) -> None:
+        """Raises KeyboardInterrupt in a REPL's cell."""
+        self._send({"op": "interrupt", "session": number})
+
+    def kill(self, number: int) -> None:
+        """Ends a REPL and every process that it has started."""
+        self._send({"op": "kill", "session": number})
+
+    def close(self) -> None:
+        """Ends the interpreter and all its REPLs."""
+        sock, process, self._sock, self._process = self._sock, self._process, None, None
+        if sock is not None:
+            if self._loop is not None and not self._loop.is_closed():
+                self._loop.remove_reader(sock)
+            sock.close()
+        if process is not None:
+            try:
+                process.wait(timeout=2)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def warm(self) -> None:
+        """Starts the interpreter, so that the first fork need not wait for it."""
+        self._start()
+
+    def _start(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _BOOT]
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    [*command, str(Path(__file__).parent), str(theirs.fileno())],
+                    env=_ENVIRONMENT,
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd="/",
+                    start_new_session=True,
+                )
+            except OSError as failed:
+                ours.close()
+                raise SandboxError(f"no interpreter could be started for the REPL: {failed}") from (
+                    failed
+                )
+        ours.setblocking(False)
+        self._sock, self._buffer = ours, b""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(ours, self._read)
+
+    def _send(self, order: dict[str, object], fds: Sequence[int] = ()) -> None:
+        if self._sock is None:
+            return
+        line = json.dumps(order).encode() + b"\n"
+        try:
+            if fds:
+                socket.send_fds(self._sock, [line], list(fds))
+            else:
+                self._sock.send(line)
+        except OSError as failed:
+            self._ended()
+            if fds:
+                raise SandboxError(f"the REPL's interpreter has gone: {failed}") from failed
+
+    def _read(self) -> None:
+        assert self._sock is not None
+        try:
+            data = self._sock.recv(1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._ended()
+            return
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            notice = json.loads(line)
+            report = self._on_exit.pop(notice["session"], None)
+            if report is not None:
+                report(notice["status"])
+
+    def _ended(self) -> None:
+        """The interpreter died; its REPLs die with it, and a new one starts when needed."""
+        self.close()
+        reports, self._on_exit = list(self._on_exit.values()), {}
+        for report in reports:
+            report(-signal.SIGKILL)

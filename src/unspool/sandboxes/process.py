@@ -250,7 +250,7 @@ class ProcessRepl:
         if self._session:
             self._zygote.kill(self._session)
         self._link = None
-        if self._ready is not None and not self._ready.done():
+        if self._ready is not None and not self._ready.done() and not self._closed:
             self._drain()
             said = " ".join(self._raw.parts()[0].split())[-500:]
             self._ready.set_exception(SandboxError(f"the REPL ended while it started: {said}"))

@@ -1,0 +1,246 @@
+"""`RLM`: the one place that knows both the engine and its adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import uuid
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from unspool.budget import Ledger, Limits
+from unspool.config import DEFAULT_LOCAL, Settings, from_environment
+from unspool.context.source import Context
+from unspool.engine.packs import load as load_pack
+from unspool.engine.parts import Parts
+from unspool.engine.run import Run
+from unspool.errors import ConfigurationError
+from unspool.events import Event
+from unspool.loaders.sources import load as load_context
+from unspool.models.http import HttpPool
+from unspool.ports import Model
+from unspool.runtimes.thread import LoopThread
+from unspool.sandboxes.process import ProcessSandbox
+from unspool.spec import RunSpec
+from unspool.types import Result
+from unspool.wiring import Prices, model_from, pack_for
+
+SHORT_PROMPT_CHARS = 4_000
+"""A prompt up to this long is shown to the model whole; of a longer one it is told."""
+
+
+class _Shared:
+    """What all runs of the process share: one loop, its connections, a warm interpreter."""
+
+    def __init__(self) -> None:
+        self.loop = LoopThread()
+        self.http = HttpPool(limit=1024)
+        self.sandbox = ProcessSandbox()
+        self.loop.at_exit(self.sandbox.aclose)
+        self.loop.at_exit(self.http.aclose)
+
+
+_SHARED = _Shared()
+
+
+class RLM:
+    """A Recursive Language Model: `run` answers a question over a context of any length.
+
+    `model` writes the code, `sub_model` (by default the same) answers its sub-calls. Each is
+    `provider/name`, the bare name of a model at `base_url`, or an object with
+    `unspool.ports.Model`'s methods. Without a model and without a key, the embedded model
+    answers, and a warning says so. `prices` gives USD per million tokens (input, output
+    and optionally cached input) by model name. `pack` names the prompts to use; by default
+    they are chosen by the model's name.
+
+    One object may serve any number of runs at the same time, from any threads.
+
+    Raises:
+        UnknownModel: no such provider, pack or model.
+        ConfigurationError: a key is missing, or arguments do not fit together.
+    """
+
+    def __init__(
+        self,
+        model: str | Model | None = None,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        sub_model: str | Model | None = None,
+        max_depth: int = 1,
+        limits: Limits | None = None,
+        prices: Prices | None = None,
+        pack: str | None = None,
+    ) -> None:
+        settings = from_environment()
+        if model is None:
+            model = _default_model(settings, base_url)
+        if max_depth < 0:
+            raise ConfigurationError(f"max_depth={max_depth}: give 0 or more")
+
+        def made(given: Any) -> Model:
+            return model_from(
+                given,
+                settings=settings,
+                http=_SHARED.http,
+                base_url=base_url,
+                api_key=api_key,
+                prices=prices,
+            )
+
+        self._root = made(model)
+        self._sub = self._root if sub_model is None else made(sub_model)
+        self._max_depth = max_depth
+        self._limits = limits or Limits()
+        self._pack = load_pack(pack or pack_for(self._root.name))
+
+    def __repr__(self) -> str:
+        return f"RLM({self._root.name!r}, sub_model={self._sub.name!r})"
+
+    def run(self, question: str, context: Any) -> Result:
+        """Answers `question` about `context`, and waits for it; works in a notebook too.
+
+        `context` is text, bytes, a `Path` (or the name of an existing file or folder), a
+        list of paths, messages or other JSON-like data. A limit ends the run with the best
+        answer so far and a `status` that says which; it does not raise. Ctrl-C ends the
+        run, then raises KeyboardInterrupt.
+
+        Raises:
+            ContextError: the context cannot be read, or is empty.
+            ConfigurationError: the question is empty.
+            ModelError, SandboxError: before anything was achieved.
+        """
+        return Stream(self, question, load_context(context)).result()
+
+    async def arun(self, question: str, context: Any) -> Result:
+        """`run`, awaited. Cancelling it ends the run and all its requests."""
+        return await Stream(self, question, load_context(context)).aresult()
+
+    def stream(self, question: str, context: Any) -> Stream:
+        """Starts a run and gives its events as they happen."""
+        return Stream(self, question, load_context(context), in_pieces=True)
+
+    def astream(self, question: str, context: Any) -> Stream:
+        """The same for `async for`."""
+        return self.stream(question, context)
+
+    def completion(self, prompt: str | Sequence[Mapping[str, Any]]) -> Result:
+        """Answers a prompt of any length, given as a text or a list of messages.
+
+        A drop-in for a model's own completion: the prompt is put where the model reads it by
+        code. A text is never taken for the name of a file.
+        """
+        question, context = _split(prompt)
+        return Stream(self, question, context).result()
+
+    async def acompletion(self, prompt: str | Sequence[Mapping[str, Any]]) -> Result:
+        """`completion`, awaited."""
+        question, context = _split(prompt)
+        return await Stream(self, question, context).aresult()
+
+    async def _run(
+        self,
+        question: str,
+        context: Context,
+        listen: Callable[[Event], None],
+        stop: asyncio.Event,
+        in_pieces: bool,
+    ) -> Result:
+        spec = RunSpec(question, uuid.uuid4().hex[:12], self._limits, self._max_depth)
+        parts = Parts(
+            root=self._root,
+            sub=self._sub,
+            models={model.name: model for model in (self._root, self._sub)},
+            sandbox=_SHARED.sandbox,
+            pack=self._pack,
+            listen=listen,
+            stop=stop,
+            stream=in_pieces,
+        )
+        return await Run(spec, context, parts, Ledger(self._limits)).result()
+
+
+class Stream:
+    """A run under way: iterate over it for its events, with `for` or `async for`.
+
+    The last event is `RunEnded`, which has the result. `stop` ends the run early; its best
+    answer so far is in the result, whose status is then `cancelled`.
+    """
+
+    def __init__(
+        self, rlm: RLM, question: str, context: Context, *, in_pieces: bool = False
+    ) -> None:
+        if not question.strip():
+            raise ConfigurationError("the question is empty: say what you want to know.")
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._stop = asyncio.Event()
+        work = rlm._run(question, context, self._events.put, self._stop, in_pieces)
+        self._outcome = _SHARED.loop.submit(work)
+        self._outcome.add_done_callback(lambda _: self._events.put(None))
+
+    def __iter__(self) -> Iterator[Event]:
+        while (event := self._events.get()) is not None:
+            yield event
+        self._outcome.result()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        try:
+            while (event := await self._next()) is not None:
+                yield event
+        except (asyncio.CancelledError, GeneratorExit):
+            self._outcome.cancel()
+            raise
+        self._outcome.result()
+
+    def stop(self) -> None:
+        """Ends the run soon, with the best answer so far. May be called from anywhere."""
+        _SHARED.loop.call(self._stop.set)
+
+    def result(self) -> Result:
+        """Waits for the end."""
+        try:
+            return self._outcome.result()
+        except KeyboardInterrupt:
+            self.stop()
+            self._outcome.result()
+            raise
+
+    async def aresult(self) -> Result:
+        """Waits for the end without holding up the loop; being cancelled ends the run."""
+        return await asyncio.wrap_future(self._outcome)
+
+    async def _next(self) -> Event | None:
+        try:
+            return self._events.get_nowait()
+        except queue.Empty:
+            return await asyncio.to_thread(self._events.get)
+
+
+def _default_model(settings: Settings, base_url: str | None) -> str:
+    if base_url:
+        raise ConfigurationError("base_url needs a model: say what this server calls it.")
+    model = settings.default_model()
+    if model == DEFAULT_LOCAL:
+        warnings.warn(
+            f"no model was named and no key is set: the embedded model answers ({model})",
+            stacklevel=3,
+        )
+    return model
+
+
+def _split(prompt: str | Sequence[Mapping[str, Any]]) -> tuple[str, Context]:
+    """The question to put, and the whole prompt as context."""
+    if isinstance(prompt, str):
+        question, data = prompt, Context(prompt)
+    else:
+        messages = [dict(message) for message in prompt]
+        asked = [m.get("content") for m in messages if m.get("role") == "user"]
+        question = str(asked[-1]) if asked else ""
+        data = Context(messages)
+    if len(question) > SHORT_PROMPT_CHARS:
+        question = (
+            "`context` holds a prompt that is too long to be shown. Find out what it asks for,"
+            " which mostly stands at its beginning or its end, and do that."
+        )
+    return question, data

@@ -1,0 +1,68 @@
+"""The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from unspool.errors import ConfigurationError
+
+DEFAULT_LOCAL = "local/qwen2.5-coder-1.5b"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says. Keys are never shown."""
+
+    home: Path
+    """Where models are kept: `UNSPOOL_HOME`, or the user's folder for data."""
+    model: str | None = None
+    """`UNSPOOL_MODEL`: the model when none is named."""
+    base_url: str | None = None
+    """`OPENAI_BASE_URL`: where bare model names are looked for when no address is given."""
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The environment, for keys by the names of their variables."""
+
+    def key(self, variable: str) -> str | None:
+        """A key from its variable; None when it is not set or empty."""
+        return self.variables.get(variable, "").strip() or None
+
+    def default_model(self) -> str:
+        """The model when none is named.
+
+        Raises:
+            ConfigurationError: a key is set but `UNSPOOL_MODEL` is not: whose model it is
+                to be costs money, so it is not guessed.
+        """
+        if self.model:
+            return self.model
+        if self.key("OPENAI_API_KEY"):
+            raise ConfigurationError(
+                "no model was named: OPENAI_API_KEY is set, so say which one to use, as"
+                " 'openai/NAME', or set UNSPOOL_MODEL; or ask for the embedded one,"
+                f" {DEFAULT_LOCAL!r}."
+            )
+        return DEFAULT_LOCAL
+
+
+def from_environment(variables: Mapping[str, str] | None = None) -> Settings:
+    """Reads the environment as it is now."""
+    env = os.environ if variables is None else variables
+    home = env.get("UNSPOOL_HOME")
+    return Settings(
+        home=Path(home).expanduser() if home else _data_folder(env),
+        model=env.get("UNSPOOL_MODEL") or None,
+        base_url=env.get("OPENAI_BASE_URL") or None,
+        variables=dict(env),
+    )
+
+
+def _data_folder(env: Mapping[str, str]) -> Path:
+    if env.get("XDG_DATA_HOME"):
+        return Path(env["XDG_DATA_HOME"], "unspool")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "unspool"
+    return Path.home() / ".local" / "share" / "unspool"

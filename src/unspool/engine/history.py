@@ -1,0 +1,104 @@
+"""The messages that the root model sees: they only ever grow at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from unspool.context.source import Context
+from unspool.engine.packs import Pack
+from unspool.types import Message, Observation, Request
+
+NAMES_SHOWN = 5
+
+
+class History:
+    """The conversation with the root model, from the opening on.
+
+    It holds neither the context nor output that is not clipped.
+    """
+
+    def __init__(self, pack: Pack, question: str, context: Context, *, turns: int) -> None:
+        self._pack = pack
+        self._values = {"question": question, "turns": turns}
+        described = {**self._values, "context": describe(context, pack.preview_chars)}
+        self.opening = pack.fill(pack.opening, described)
+        """The first message: the question, and what the context is."""
+        self._messages = [
+            Message("system", pack.system), *pack.examples, Message("user", self.opening)
+        ]
+
+    def request(self) -> Request:
+        """What to send to the root model now."""
+        pack = self._pack
+        return Request(
+            tuple(self._messages),
+            max_tokens=pack.max_tokens,
+            temperature=pack.temperature,
+            stop=pack.stop,
+        )
+
+    def add(self, reply: str, feedback: str, *, turn: int) -> str:
+        """Appends a reply and what came of it; gives the message that the model is shown."""
+        pack = self._pack
+        values = {**self._values, "turn": turn + 1}
+        last = turn + 1 >= int(self._values["turns"])
+        parts = [feedback, pack.last_turn if last else "", pack.reminder]
+        shown = "\n\n".join(pack.fill(part, values) if part != feedback else part
+                            for part in parts if part)
+        self._messages += [Message("assistant", reply or "(empty)"), Message("user", shown)]
+        return shown
+
+    def extract(self) -> Request:
+        """Asks for the answer in plain words, when there are no turns left."""
+        text = self._pack.fill(self._pack.extract, self._values)
+        *earlier, last = self._messages
+        final = Message("user", f"{last.content}\n\n{text}")
+        return Request((*earlier, final), max_tokens=self._pack.max_tokens, temperature=0.0)
+
+
+def describe(context: Context, preview_chars: int) -> str:
+    """The context in constant size: its type, length, parts, beginning and end."""
+    lines = [f"`context` is a {context.kind}, {context.chars:,} characters in all."]
+    if context.documents:
+        names = ", ".join(d.name for d in context.documents[:NAMES_SHOWN])
+        more = ", ..." if len(context.documents) > NAMES_SHOWN else ""
+        lines.append(f"It joins {len(context.documents):,} files: {names}{more}")
+    lines += context.notes
+    value = context.value
+    if isinstance(value, str) and preview_chars:
+        if len(value) <= preview_chars:
+            lines.append(f"It is: {value!r}")
+        else:
+            half = preview_chars // 2
+            lines.append(f"It begins {value[:half]!r} and ends {value[-half:]!r}.")
+    return "\n".join(lines)
+
+
+def render(observations: Sequence[Observation], pack: Pack) -> str:
+    """What the model is shown of its cells; every error is shown, whatever came before it."""
+    room = pack.output_chars // max(1, len(observations))
+    shown = [_render_one(one, room, pack.error_chars) for one in observations]
+    if len(shown) == 1:
+        return f"Output:\n{shown[0]}"
+    return "\n".join(f"Output of block {n}:\n{text}" for n, text in enumerate(shown, 1))
+
+
+def _render_one(one: Observation, room: int, error_room: int) -> str:
+    printed = "".join((one.stdout.text, one.stderr.text and f"\n[stderr] {one.stderr.text}"))
+    value = one.value.text
+    if printed and value:
+        printed, value = clip(printed, room // 2), clip(value, room // 2)
+    parts = [clip(printed, room).strip("\n"), clip(value, room)]
+    parts.append(clip(one.error, error_room, head_share=0.3))
+    parts += [f"({note})" for note in one.notes]
+    return "\n".join(part for part in parts if part) or "(no output: print what you want to see)"
+
+
+def clip(text: str, limit: int, *, head_share: float = 0.6) -> str:
+    """The head and the tail of a text, and between them how much is missing."""
+    if len(text) <= limit:
+        return text
+    head = int(limit * head_share)
+    tail = limit - head
+    cut = len(text) - head - tail
+    return f"{text[:head]}\n... [{cut:,} characters cut] ...\n{text[len(text) - tail:]}"

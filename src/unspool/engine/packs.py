@@ -1,0 +1,76 @@
+"""Packs: the prompts for one family of models, as data."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from string import Template
+from typing import Any
+
+from unspool.errors import ConfigurationError
+from unspool.types import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Prompts, and how much of the REPL's output they have room for.
+
+    In the texts `$question`, `$context`, `$turn` and `$turns` are filled in.
+    """
+
+    name: str
+    system: str
+    opening: str
+    """The first message: the question, and what the context is."""
+    reminder: str
+    """The end of every later message of ours."""
+    last_turn: str
+    """Added to the message before the last turn."""
+    extract: str
+    """The message that asks for an answer when there are no turns left."""
+    examples: tuple[Message, ...] = ()
+    """A worked example, as messages before the first."""
+    output_chars: int = 20_000
+    """Shown of the output of one turn's cells."""
+    error_chars: int = 4_000
+    """Shown of one traceback; its end is the last to go."""
+    preview_chars: int = 600
+    """Shown of the context in the first message."""
+    check_typed: bool = False
+    """Send back an answer that the model typed, when it holds a number or a name that
+    it has not been shown."""
+    nearest: bool = False
+    """Where a cell's own search finds nothing, show the nearest lines."""
+    max_tokens: int | None = None
+    """Longest reply of the root, in tokens."""
+    temperature: float | None = None
+    stop: tuple[str, ...] = ()
+
+    def fill(self, text: str, values: Mapping[str, object]) -> str:
+        """`text` with the values in the place of their names."""
+        return Template(text).safe_substitute(values)
+
+
+@cache
+def load(name: str) -> Pack:
+    """The pack of that name.
+
+    Raises:
+        ConfigurationError: there is none; the message lists those there are.
+    """
+    folder = resources.files("unspool.engine") / "prompts"
+    known = sorted(f.name.removesuffix(".toml") for f in folder.iterdir())
+    known = [n for n in known if not n.startswith("_")]
+    if name not in known:
+        raise ConfigurationError(f"no pack is called {name!r}; there are: {', '.join(known)}")
+    return _read(name, tomllib.loads((folder / f"{name}.toml").read_text("utf-8")))
+
+
+def _read(name: str, data: dict[str, Any]) -> Pack:
+    examples = tuple(Message(e["role"], e["content"].strip()) for e in data.pop("examples", ()))
+    texts = {k: v.strip() if isinstance(v, str) else v for k, v in data.items()}
+    texts["stop"] = tuple(texts.get("stop", ()))
+    return Pack(name=name, examples=examples, **texts)

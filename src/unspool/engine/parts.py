@@ -1,0 +1,28 @@
+"""What runs are made of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from unspool.engine.packs import Pack
+from unspool.events import Event
+from unspool.ports import Model, Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One set serves a whole tree of runs, at the same time."""
+
+    root: Model
+    sub: Model
+    models: Mapping[str, Model]
+    """Those that a cell may ask for by name."""
+    sandbox: Sandbox
+    pack: Pack
+    listen: Callable[[Event], None]
+    stop: asyncio.Event
+    """Set: every run of the tree ends as `cancelled`."""
+    stream: bool = False
+    """True: root replies are streamed, and told piece by piece."""

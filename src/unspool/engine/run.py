@@ -1,0 +1,138 @@
+"""One run from its start to whichever end, and the child runs inside of it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import replace
+from typing import Any
+
+from unspool import events
+from unspool.budget import Ledger, LimitReached
+from unspool.context.source import Context
+from unspool.engine.emit import emitter
+from unspool.engine.loop import Loop
+from unspool.engine.parts import Parts
+from unspool.engine.subcalls import SubCallError, SubCalls
+from unspool.errors import ModelError, SandboxError
+from unspool.events import Event
+from unspool.ports import Model
+from unspool.spec import RunSpec
+from unspool.trajectory import Trajectory
+from unspool.types import Result, Status
+
+
+class Run:
+    """One question over one context. `ledger` is that of the whole tree."""
+
+    def __init__(self, spec: RunSpec, context: Context, parts: Parts, ledger: Ledger) -> None:
+        self._spec, self._context, self._parts, self._ledger = spec, context, parts, ledger
+        self._trajectory = Trajectory(spec.run_id)
+        self._emit = emitter(spec.run_id, ledger, self.tell)
+        self._children = itertools.count(1)
+        self._loop = Loop(
+            spec,
+            context,
+            parts,
+            ledger=ledger,
+            emit=self._emit,
+            door=SubCalls(
+                parts.sub,
+                parts.models,
+                ledger=ledger,
+                emit=self._emit,
+                allowed=spec.max_depth > spec.depth,
+                child=self._child if spec.max_depth > spec.depth + 1 else None,
+            ),
+        )
+
+    def tell(self, event: Event) -> None:
+        """Takes note of an event of this run or of one inside of it, and hands it on."""
+        self._trajectory.add(event)
+        self._parts.listen(event)
+
+    async def result(self) -> Result:
+        """Runs to the end. A limit, a stop and a late failure are endings, not exceptions.
+
+        Raises:
+            ModelError, SandboxError: before the first turn has ended, when nothing is lost.
+        """
+        self._emit_start()
+        started_s = self._ledger.elapsed_s
+        status, error = await self._until_an_end()
+        best = self._loop.best
+        result = Result(
+            answer=None if best is None else best.value,
+            status=status,
+            question=self._spec.question,
+            model=self._parts.root.name,
+            run_id=self._spec.run_id,
+            turns=self._trajectory.turns,
+            usage=self._trajectory.usage,
+            seconds=self._ledger.elapsed_s - started_s,
+            error=error,
+            isolation=self._parts.sandbox.isolation,
+        )
+        self._emit(events.RunEnded, result=result)
+        return result
+
+    def _emit_start(self) -> None:
+        spec, parts = self._spec, self._parts
+        self._emit(
+            events.RunStarted,
+            question=spec.question,
+            model=parts.root.name,
+            sub_model=parts.sub.name,
+            context_kind=self._context.kind,
+            context_chars=self._context.chars,
+            isolation=parts.sandbox.isolation,
+            pack=parts.pack.name,
+            depth=spec.depth,
+            parent_id=spec.parent_id,
+        )
+
+    async def _until_an_end(self) -> tuple[Status, str]:
+        """The loop, within the time that is left and until somebody stops it."""
+        left_s = self._ledger.limits.seconds
+        if left_s is not None:
+            left_s = max(0.0, left_s - self._ledger.elapsed_s)
+        loop = asyncio.create_task(self._loop.run())
+        stop = asyncio.create_task(self._parts.stop.wait())
+        try:
+            await asyncio.wait({loop, stop}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            if loop.done():
+                return loop.result(), ""
+            return ("cancelled" if stop.done() else "seconds"), ""
+        except LimitReached as reached:
+            return reached.limit, ""
+        except (ModelError, SandboxError) as failed:
+            failed.run_id = self._spec.run_id
+            if not self._trajectory.turns:
+                raise
+            return "failed", str(failed)
+        finally:
+            for task in (loop, stop):
+                task.cancel()
+            await asyncio.gather(loop, stop, return_exceptions=True)
+
+    async def _child(self, question: str, data: Any, root: Model | None) -> Any:
+        """Answers `question` over `data` by a run of its own, one level deeper.
+
+        Raises:
+            SubCallError: it ended without a complete answer.
+        """
+        number = next(self._children)
+        spec = replace(
+            self._spec,
+            question=question,
+            run_id=f"{self._spec.run_id}.{number}",
+            parent_id=self._spec.run_id,
+            depth=self._spec.depth + 1,
+        )
+        parts = replace(self._parts, root=root or self._parts.root, listen=self.tell, stream=False)
+        result = await Run(spec, Context(data), parts, self._ledger).result()
+        if result.complete:
+            return result.answer
+        best = "" if result.answer is None else f"; its best answer: {str(result.answer)[:500]!r}"
+        reason = f"{result.status}: {result.error}" if result.error else result.status
+        raise SubCallError(f"the child run ended early ({reason}){best}")

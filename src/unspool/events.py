@@ -1,0 +1,114 @@
+"""What happens in a run, one frozen class each.
+
+Progress, `Result`, and whatever is recorded are folds over these. `VERSION` changes when a
+field changes its meaning; new fields alone do not change it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unspool.types import Cell, Completion, Observation, Result, Usage
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Common to all of them."""
+
+    run_id: str
+    at_s: float
+    """Seconds since the outermost run began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """A run begins; `parent_id` names the run whose cell asked for it, if one did."""
+
+    question: str
+    model: str
+    sub_model: str
+    context_kind: str
+    context_chars: int
+    isolation: str
+    pack: str
+    depth: int = 0
+    parent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStarted(Event):
+    """The root model is about to be asked."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyGrew(Event):
+    """A piece of the root's reply has arrived; sent only where the reply is streamed."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replied(Event):
+    """The root model has answered."""
+
+    turn: int
+    completion: Completion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellStarted(Event):
+    """A cell is about to run."""
+
+    turn: int
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellEnded(Event):
+    """A cell has run."""
+
+    turn: int
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStarted(Event):
+    """A cell asks a model."""
+
+    call: int
+    """Counted from 1 over the run."""
+    model: str
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(Event):
+    """The model has answered, or `error` says why it has not."""
+
+    call: int
+    model: str
+    prompt_chars: int
+    reply: str
+    usage: Usage
+    seconds: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnEnded(Event):
+    """The root model is shown `feedback`, or the run ends."""
+
+    turn: int
+    feedback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded(Event):
+    """A run has ended."""
+
+    result: Result

@@ -1,0 +1,47 @@
+"""Bytes to text."""
+
+from __future__ import annotations
+
+import codecs
+
+from unspool.errors import ContextError
+
+SNIFF_BYTES = 8_192
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def is_binary(data: bytes) -> bool:
+    """Whether `data` is no text in any encoding: a NUL near its start, and no byte-order mark."""
+    marked = any(data.startswith(mark) for mark, _ in _MARKS)
+    return not marked and b"\0" in data[:SNIFF_BYTES]
+
+
+def decode(data: bytes, name: str) -> tuple[str, str]:
+    """The text in `data`, line ends kept, and a note where it was not plain UTF-8 (else empty).
+
+    Raises:
+        ContextError: it is binary.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding, "replace"), ""
+    if is_binary(data):
+        raise ContextError(
+            f"{name} is a binary file ({len(data):,} bytes), not text: give text, or turn it into"
+            " text first."
+        )
+    try:
+        return data.decode("utf-8"), ""
+    except UnicodeDecodeError:
+        pass
+    text = data.decode("utf-8", "replace")
+    broken = text.count("\N{REPLACEMENT CHARACTER}")
+    if broken * 1_000 < len(text):
+        return text, f"{name}: {broken:,} bytes that are not UTF-8 were replaced."
+    return data.decode("cp1252", "replace"), f"{name} is not UTF-8; it was read as Windows-1252."

@@ -1,0 +1,80 @@
+"""The servers that are known by name: rows of `providers.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+from unspool.errors import UnknownModel
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """How a server departs from the common form of `/chat/completions`."""
+
+    max_tokens_field: str = "max_tokens"
+    stream_usage: bool = True
+    """False: it refuses `stream_options`."""
+    refused: frozenset[str] = frozenset()
+    """Fields that are left out of requests: `temperature`, `stop`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One row: where a provider's models are, and how to ask them."""
+
+    name: str
+    base_url: str
+    """Ends before `/chat/completions`."""
+    key: str | None = None
+    """The environment variable that holds the key; None: no key is needed."""
+    local: bool = False
+    """True: the server is the user's own; its calls cost nothing."""
+    prices: str | None = None
+    """The provider's name in the price list; None: it has none there."""
+    max_tokens_field: str = "max_tokens"
+    stream_usage: bool = True
+    refused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Fields that models refuse, by the beginning of the model's name."""
+
+    def quirks(self, model: str) -> Quirks:
+        """The quirks that hold for `model`."""
+        refused = {
+            name
+            for beginning, names in self.refused.items()
+            if model.startswith(beginning)
+            for name in names
+        }
+        return Quirks(self.max_tokens_field, self.stream_usage, frozenset(refused))
+
+
+@cache
+def providers() -> Mapping[str, Provider]:
+    """Every known provider by its name."""
+    text = files("unspool.models").joinpath("providers.toml").read_text(encoding="utf-8")
+    return {name: _provider(name, row) for name, row in tomllib.loads(text).items()}
+
+
+def find(name: str) -> Provider:
+    """The provider called `name`.
+
+    Raises:
+        UnknownModel: there is none; the message lists those that there are.
+    """
+    known = providers()
+    if name not in known:
+        raise UnknownModel(
+            f"no provider is called {name!r}. Known: {', '.join(sorted(known))}. For any other "
+            "OpenAI-compatible server, pass base_url= and the bare model name."
+        )
+    return known[name]
+
+
+def _provider(name: str, row: dict[str, object]) -> Provider:
+    refused = row.pop("refused", {})
+    assert isinstance(refused, dict)
+    fields = {model: tuple(names) for model, names in refused.items()}
+    return Provider(name=name, refused=fields, **row)  # type: ignore[arg-type]

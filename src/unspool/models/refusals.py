@@ -1,0 +1,167 @@
+"""From a server's "no" to the error that says whether it heals and what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from unspool.errors import ContextTooLong, ModelError, ModelRefused, ModelUnavailable
+
+_SHOWN_CHARS = 400
+_GARBAGE_CHARS = 100
+_SECRET_CHARS = 4
+_HEALING = frozenset({408, 409, 425, 429})
+_NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|exceed_context_size|maximum context length|maximum prompt length"
+    r"|maximum model length|max_model_len|context (?:size|length|window)|prompt is too long"
+    r"|prompt too long|request too large|reduce the length|input token count"
+    r"|inputs?`? must have (?:less|fewer)|too many (?:input )?tokens|input is too long",
+    re.IGNORECASE,
+)
+_LOOKS_SECRET = re.compile(r"\b(?:sk|gsk|csk|xai|nvapi|hf)[-_][\w*.-]{8,}", re.IGNORECASE)
+_REMEDIES: Mapping[int, str] = {
+    400: "The request has a field or value that this server does not take.",
+    401: "Check the key: pass api_key=, or set the provider's variable (OPENAI_API_KEY ...).",
+    402: "The account has no credit left.",
+    403: "The key is not allowed to use this model.",
+    404: "Check the model's name, and that base_url is right (most end in /v1).",
+    405: "Check base_url: most end in /v1.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who was asked for what: the words that errors begin with."""
+
+    url: str
+    model: str
+    key: str | None
+
+    def redacted(self, text: str) -> str:
+        """`text` without the key, or anything that looks like one."""
+        if self.key and len(self.key) >= _SECRET_CHARS:
+            text = text.replace(self.key, "[key]")
+        return _LOOKS_SECRET.sub("[key]", text)
+
+    def shortened(self, text: str) -> str:
+        """`text` on one line, without keys, cut at 400 characters."""
+        line = " ".join(self.redacted(text).split())
+        return line if len(line) <= _SHOWN_CHARS else line[:_SHOWN_CHARS] + " [...]"
+
+    def __repr__(self) -> str:
+        return f"{self.model!r} at {self.url}"
+
+
+def refusal(asked: Asked, status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
+    """The error for a response whose status is not 200."""
+    value = json_or_none(body)
+    message, codes = _parts(value) if value is not None else (_plain(body), frozenset())
+    said = asked.shortened(message) or "no explanation"
+    text = f"{asked!r} answered {status}: {said}"
+    if 300 <= status < 400:
+        target = asked.shortened(headers.get("Location", "elsewhere"))
+        return ModelRefused(f"{text}. It moved to {target}: change base_url.", status=status)
+    if status == 413 or _TOO_LONG.search(" ".join((*codes, message))):
+        return ContextTooLong(
+            f"{text}. Ask with a shorter prompt, or a model with a longer window.", status=status
+        )
+    if codes & _NO_CREDIT:
+        return ModelRefused(f"{text}. {_REMEDIES[402]}", status=status)
+    if status in _HEALING or status >= 500:
+        wait_s = retry_after_s(headers, time.time())
+        return ModelUnavailable(text, status=status, retry_after_s=wait_s)
+    remedy = _REMEDIES.get(status, _REMEDIES[400])
+    if status == 401 and not asked.key:
+        remedy = f"No key was given. {remedy}"
+    return ModelRefused(f"{text}. {remedy}", status=status)
+
+
+def error_in_reply(asked: Asked, error: Any) -> ModelError:
+    """The error for an `error` object in a response whose status is 200."""
+    code = str(error.get("code")) if isinstance(error, dict) else ""
+    status = int(code) if code.isdecimal() and 300 <= int(code) < 600 else 503
+    return refusal(asked, status, {}, json.dumps({"error": error}).encode())
+
+
+def garbage(asked: Asked, body: bytes) -> ModelError:
+    """The error for a response with status 200 that is no chat completion."""
+    text = _plain(body)
+    if text.lstrip()[:1] == "<":
+        return ModelRefused(
+            f"{asked!r} answered with a web page. Check base_url: most end in /v1.", status=200
+        )
+    shown = asked.shortened(text)[:_GARBAGE_CHARS] or "nothing"
+    return ModelUnavailable(f"{asked!r} answered what is no chat completion: {shown}", status=200)
+
+
+def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
+    """The seconds that a server asks to wait, or None. `now_s` is seconds since 1970."""
+    named = {name.lower(): value.strip() for name, value in headers.items()}
+    milliseconds = _number(named.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = named.get("retry-after")
+    if value is None:
+        return None
+    seconds = _number(value)
+    if seconds is not None:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now_s)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = float(value or "")
+    except ValueError:
+        return None
+    return number if 0 <= number < float("inf") else None
+
+
+def json_or_none(body: bytes | str) -> Any:
+    """The JSON value in `body`; None when it is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _plain(body: bytes) -> str:
+    return body[:4000].decode(errors="replace")
+
+
+def _parts(value: Any) -> tuple[str, frozenset[str]]:
+    """The message and the codes of an error, in any of the shapes that servers use."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, dict):
+        return str(value), frozenset()
+    inner = value.get("error", value)
+    if not isinstance(inner, dict):
+        inner = value | {"message": inner}
+    codes = frozenset(str(inner[name]) for name in ("code", "type") if inner.get(name))
+    message = inner.get("message") or inner.get("detail") or inner
+    more = inner.get("metadata")
+    if isinstance(more, dict) and more.get("raw"):
+        message = f"{message}: {more['raw']}"
+    return _said(message), codes
+
+
+def _said(message: Any) -> str:
+    """A message that is no string: a list of complaints, without the input they quote."""
+    if isinstance(message, dict) and "detail" in message:
+        message = message["detail"]
+    if isinstance(message, list):
+        return "; ".join(_said(item) for item in message)
+    if isinstance(message, dict) and "msg" in message:
+        where = ".".join(str(step) for step in message.get("loc") or ())
+        return f"{where}: {message['msg']}"
+    return message if isinstance(message, str) else json.dumps(message)

@@ -1,0 +1,73 @@
+"""The fold from events to turns, usage and result."""
+
+from __future__ import annotations
+
+from unspool import events
+from unspool.types import Observation, SubCall, Turn, Usage
+
+
+class Trajectory:
+    """Collects the turns of one run from its events; those of child runs only add usage.
+
+    `usage` is what the run and all inside of it have spent so far.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._turns: list[Turn] = []
+        self._reply = ""
+        self._started_s = 0.0
+        self._usage = self.usage = Usage()
+        self._observations: list[Observation] = []
+        self._calls: list[SubCall] = []
+
+    def add(self, event: events.Event) -> None:
+        """Takes note of `event`."""
+        if isinstance(event, (events.Replied, events.CallEnded)):
+            spent = event.completion.usage if isinstance(event, events.Replied) else event.usage
+            self._usage += spent
+            self.usage += spent
+        if event.run_id != self._run_id:
+            return
+        match event:
+            case events.TurnStarted():
+                self._started_s = event.at_s
+                self._reply, self._usage = "", Usage()
+                self._observations, self._calls = [], []
+            case events.Replied():
+                self._reply = event.completion.text
+            case events.CellEnded():
+                self._observations.append(event.observation)
+            case events.CallEnded():
+                self._calls.append(_sub_call(event))
+            case events.TurnEnded():
+                self._turns.append(self._turn(event))
+            case _:
+                pass
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The turns that have ended, in order."""
+        return tuple(self._turns)
+
+    def _turn(self, event: events.TurnEnded) -> Turn:
+        return Turn(
+            number=event.turn,
+            reply=self._reply,
+            observations=tuple(self._observations),
+            feedback=event.feedback,
+            sub_calls=tuple(self._calls),
+            usage=self._usage,
+            seconds=event.at_s - self._started_s,
+        )
+
+
+def _sub_call(event: events.CallEnded) -> SubCall:
+    return SubCall(
+        prompt_chars=event.prompt_chars,
+        reply_chars=len(event.reply),
+        model=event.model,
+        usage=event.usage,
+        seconds=event.seconds,
+        error=event.error,
+    )

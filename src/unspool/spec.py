@@ -13,7 +13,7 @@ class RunSpec:
 
     question: str
     run_id: str
-    limits: Limits = Limits()
+    limits: Limits
     max_depth: int = 1
     """0: cells cannot call models; 1: they can; N: they can start runs N - 1 levels deep."""
     depth: int = 0

@@ -8,9 +8,7 @@ from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
 
-Status = Literal[
-    "complete", "turns", "usd", "tokens", "calls", "seconds", "cancelled", "failed"
-]
+Status = Literal["complete", "turns", "usd", "tokens", "calls", "seconds", "cancelled", "failed"]
 """How a run ended: `complete`, or the name of the limit that ended it."""
 
 OnText = Callable[[str], None]
@@ -139,8 +137,6 @@ class Observation:
     """None: `answer` is as it was at the start."""
     seconds: float = 0.0
     """The cell's own time; waiting for models does not count."""
-    looked: bool = False
-    """True: the cell showed something (output, a value or an error)."""
 
     @property
     def text(self) -> str:

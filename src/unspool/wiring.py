@@ -48,8 +48,14 @@ def model_from(
     if not given.strip():
         raise UnknownModel("the model's name is empty: give one like 'openai/NAME'.")
     if base_url:
-        return _served(given, given, base_url, api_key or settings.key("OPENAI_API_KEY"),
-                       http=http, prices=prices)
+        return _served(
+            given,
+            given,
+            base_url,
+            api_key or settings.key("OPENAI_API_KEY"),
+            http=http,
+            prices=prices,
+        )
     provider, slash, name = given.partition("/")
     if not slash or not name:
         if settings.base_url:

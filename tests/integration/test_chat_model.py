@@ -364,42 +364,6 @@ async def test_the_key_is_nowhere_to_be_seen(
     assert "[key]" in shown
 
 
-async def test_one_pool_serves_many_models_and_does_not_outgrow_its_limit() -> None:
-    pool = HttpPool(limit=8, trust_env=False)
-    with ScriptedServer(lambda _: Reply("a", latency_s=0.005)) as server:
-        models = [chat(server, pool, model=name) for name in ("a", "b")]
-        async with asyncio.TaskGroup() as group:
-            for number in range(100):
-                group.create_task(models[number % 2].complete(REQUEST))
-        assert (server.usage.calls, server.connections <= 8) == (100, True)
-    await pool.aclose()
-
-
-def test_a_pool_outlives_its_loops() -> None:
-    pool = HttpPool(trust_env=False)
-    with ScriptedServer(lambda _: "a") as server:
-        model = chat(server, pool)
-        texts = [asyncio.run(model.complete(REQUEST)).text for _ in range(2)]
-    asyncio.run(pool.aclose())
-    assert texts == ["a", "a"]
-
-
-async def test_proxy_variables_are_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
-    with ScriptedServer(lambda _: "through the proxy") as server:
-        monkeypatch.setenv("http_proxy", server.base_url.removesuffix("/v1"))
-        monkeypatch.setenv("no_proxy", "direct.invalid")
-        pool = HttpPool()
-        model = chat(server, pool, base_url="http://nowhere.invalid/v1")
-        assert (await model.complete(REQUEST)).text == "through the proxy"
-        with pytest.raises(ModelUnavailable, match="no connection"):
-            await chat(server, pool, base_url="http://direct.invalid/v1").complete(REQUEST)
-    monkeypatch.setenv("http_proxy", "socks5://user:secret@host")
-    with pytest.raises(ConfigurationError, match="NO_PROXY") as caught:
-        await chat(server, HttpPool(), base_url="http://other.invalid/v1").complete(REQUEST)
-    assert "secret" not in str(caught.value)
-    await pool.aclose()
-
-
 @pytest.mark.parametrize("base_url", ["", "localhost:8000", "ftp://h/v1", "http://", "http://a b"])
 def test_a_base_url_that_is_none_is_told_at_once(base_url: str) -> None:
     with pytest.raises(ConfigurationError, match="base_url"):

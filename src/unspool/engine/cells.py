@@ -59,9 +59,8 @@ def parse(reply: str | None) -> Reply:
 def _running(read: Sequence[Piece]) -> list[int]:
     """Which pieces are run: a doubtful one beside a sure one is taken for shown output."""
     codes = [i for i, piece in enumerate(read) if piece.kind in ("code", "maybe")]
-    trees = {i: syntax(read[i].text) for i in codes}
-    sure = [i for i in codes if read[i].kind == "code" or acts(trees[i])]
-    return sure or [i for i in codes if trees[i] or looks_like_code(read[i].text)]
+    sure = [i for i in codes if read[i].kind == "code" or acts(syntax(read[i].text))]
+    return sure or [i for i in codes if syntax(read[i].text) or looks_like_code(read[i].text)]
 
 
 def _without_stray_end(text: str) -> str:

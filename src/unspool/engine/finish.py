@@ -104,8 +104,9 @@ class Judge:
 def facts(text: str) -> list[str]:
     """The numbers and the names in a text."""
     found = (match.group().rstrip(".,:/-'") for match in _FACT.finditer(text))
-    return [fact for fact in found if fact.lower() not in _OPENERS and len(fact) > 1 or
-            fact.isdigit()]
+    return [
+        fact for fact in found if (fact.lower() not in _OPENERS and len(fact) > 1) or fact.isdigit()
+    ]
 
 
 def typed(code: str) -> bool:

@@ -19,12 +19,15 @@ class History:
 
     def __init__(self, pack: Pack, question: str, context: Context, *, turns: int) -> None:
         self._pack = pack
-        self._values = {"question": question, "turns": turns}
+        self._turns = turns
+        self._values = {"question": question, "turns": str(turns)}
         described = {**self._values, "context": describe(context, pack.preview_chars)}
         self.opening = pack.fill(pack.opening, described)
         """The first message: the question, and what the context is."""
         self._messages = [
-            Message("system", pack.system), *pack.examples, Message("user", self.opening)
+            Message("system", pack.system),
+            *pack.examples,
+            Message("user", self.opening),
         ]
 
     def request(self) -> Request:
@@ -40,11 +43,12 @@ class History:
     def add(self, reply: str, feedback: str, *, turn: int) -> str:
         """Appends a reply and what came of it; gives the message that the model is shown."""
         pack = self._pack
-        values = {**self._values, "turn": turn + 1}
-        last = turn + 1 >= int(self._values["turns"])
+        values = {**self._values, "turn": str(turn + 1)}
+        last = turn + 1 >= self._turns
         parts = [feedback, pack.last_turn if last else "", pack.reminder]
-        shown = "\n\n".join(pack.fill(part, values) if part != feedback else part
-                            for part in parts if part)
+        shown = "\n\n".join(
+            pack.fill(part, values) if part != feedback else part for part in parts if part
+        )
         self._messages += [Message("assistant", reply or "(empty)"), Message("user", shown)]
         return shown
 
@@ -101,4 +105,4 @@ def clip(text: str, limit: int, *, head_share: float = 0.6) -> str:
     head = int(limit * head_share)
     tail = limit - head
     cut = len(text) - head - tail
-    return f"{text[:head]}\n... [{cut:,} characters cut] ...\n{text[len(text) - tail:]}"
+    return f"{text[:head]}\n... [{cut:,} characters cut] ...\n{text[len(text) - tail :]}"

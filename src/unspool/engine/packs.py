@@ -71,6 +71,6 @@ def load(name: str) -> Pack:
 
 def _read(name: str, data: dict[str, Any]) -> Pack:
     examples = tuple(Message(e["role"], e["content"].strip()) for e in data.pop("examples", ()))
-    texts = {k: v.strip() if isinstance(v, str) else v for k, v in data.items()}
-    texts["stop"] = tuple(texts.get("stop", ()))
-    return Pack(name=name, examples=examples, **texts)
+    fields: dict[str, Any] = {k: v.strip() if isinstance(v, str) else v for k, v in data.items()}
+    fields["stop"] = tuple(fields.get("stop", ()))
+    return Pack(name=name, examples=examples, **fields)

@@ -21,7 +21,10 @@ _MOST_PROSE_LINES = 5
 """How many lines of prose may stand before bare code."""
 _MOST_TOKENS = 20_000
 """How many strings and parentheses a FINAL(...) may have."""
+_LONGEST_JUDGED = 200_000
+"""Characters up to which code is compiled to see what it is; longer code is not doubted."""
 
+_THINK = r"(?:\w+:)?(?:think|thinking|thought|reasoning)[>\]]"
 _TAG = r"(?:repl|python3?|py3?|ipython3?|pycon|tool_code|code)\b"
 _QUOTED = "|".join(
     rf"{q * 3}(?:[^{q}\\]++|\\.?+|{q}(?!{q * 2}))*+(?:{q * 3})?+|{q}(?:[^{q}\\\n]++|\\.?+)*+{q}?+"
@@ -35,10 +38,10 @@ _TOKEN = re.compile(
 _EVENT = re.compile(
     rf"""
     (?P<thought>(?:(?P<first>^[ \t]*+)|(?<![`'"\w]))
-        [<\[](?P<end>/?)(?:\w+:)?(?:think|thinking|thought|reasoning)[>\]])
+        [<\[](?P<end>/?){_THINK})
   | (?P<fence>^[ \t]*+(?:(?:[-*+]|\d{{1,3}}[.)])[ \t]++)?(?P<mark>`{{3,}}+|~{{3,}}+)
-        (?P<info>[^`\n]*+)(?P<inline>`{{3,}}+)?[ \t]*+$)
-  | (?P<glued>(?<!`)(?P<glue>`{{3,}}+)[ \t]*+{_TAG}[ \t]*+$)
+        (?P<info>[^`\n]*+)(?P<inline>`{{3,}}+)?[ \t]*+$
+      | (?<!`)(?P<glue>`{{3,}}+)[ \t]*+{_TAG}[ \t]*+$)
   | (?P<call><(?:tool_call|function_call|function=[\w.-]++)>\s*+(?=[{{\[]))
   | (?P<markup>
         ^[ \t]*+<(?P<tag>code|python|repl|tool_code|execute(?:_i?python)?)(?:[ ][^<>\n]*+)?>
@@ -50,8 +53,7 @@ _EVENT = re.compile(
     """,
     re.M | re.X | re.I,
 )
-_THOUGHT_END = re.compile(r"[<\[]/(?:\w+:)?(?:think|thinking|thought|reasoning)[>\]]", re.I)
-_INFO = re.compile(r"[\s{.]*+([\w+#-]*+)")
+_THOUGHT_END = re.compile(rf"[<\[]/{_THINK}", re.I)
 _OPENS = re.compile(rf"[ \t]*+(?:{_TAG}[^`\n]*+|[a-z][\w+#.-]*+[ \t]*+)$", re.M | re.I)
 _REOPENS = re.compile(rf"^[ \t]*+[`~]{{3,}}+[ \t]*+{_TAG}", re.M | re.I)
 _LINE_END = re.compile(r"[ \t`*_.;]*+$", re.M)
@@ -61,7 +63,8 @@ _LOOKS_LIKE_CODE = re.compile(
     re.M | re.X,
 )
 _ACTIONS = (
-    *(ast.Assign, ast.AugAssign, ast.NamedExpr, ast.Call, ast.Await, ast.Subscript),
+    *(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr),
+    *(ast.Call, ast.Await, ast.Subscript),
     *(ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
     *(ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try),
 )
@@ -119,7 +122,10 @@ def pieces(text: str) -> list[Piece]:
 
 
 def syntax(code: str) -> ast.Module | None:
-    """`code` parsed as a cell, which may await at its top level; None when it is no Python."""
+    """`code` parsed as a cell, which may await at its top level; None when it is no Python
+    or too long to be judged."""
+    if len(code) > _LONGEST_JUDGED:
+        return None
     flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
         with warnings.catch_warnings():
@@ -133,8 +139,10 @@ def syntax(code: str) -> ast.Module | None:
 def acts(tree: ast.Module | None) -> bool:
     """True when the code does something: a name, a literal or prose that parses does not."""
     return tree is not None and any(
-        isinstance(node, _ACTIONS) or (isinstance(node, ast.AnnAssign) and node.value is not None)
-        for node in ast.walk(tree)
+        isinstance(node, _ACTIONS)
+        for statement in tree.body
+        if not isinstance(statement, ast.AnnAssign) or statement.value
+        for node in ast.walk(statement)
     )
 
 
@@ -197,26 +205,23 @@ def _thought(event: re.Match[str], rest: str) -> _Read:
 
 
 def _fence(event: re.Match[str], rest: str) -> _Read:
-    mark, info = event["mark"], event["info"]
-    tag = _INFO.match(info)[1].lower()  # type: ignore[index]  # it matches any text
+    mark, info = event["mark"] or event["glue"], (event["info"] or "").strip()
+    tag = re.sub(r"^[{.]*+([\w+#-]++).*", r"\1", info).lower()
     if event["inline"]:
-        return _code(re.sub(rf"^\s*{_TAG}", "", info, flags=re.I), sure=False), rest
-    if not info.strip() or re.fullmatch(_TAG, tag):
-        code, rest = _cut(rest, mark)
-        return _code(code, sure=bool(tag)), rest
-    end = re.compile(rf"^[ \t]*+{mark[0]}{{{len(mark)},}}+[ \t]*+$", re.M).search(rest)
-    again = None if tag in ("markdown", "md") else _REOPENS.search(rest)
-    if again and (end is None or again.start() < end.start()):
-        end, body, rest = None, rest[: again.start()], rest[again.start() :]
-    else:
-        body, rest = (rest[: end.start()], rest[end.end() :]) if end else (rest, "")
-    codes = [code for code in _called(body)[0] if acts(syntax(code))]
-    return [Piece("code", code) for code in codes] or [Piece("foreign", tag or info.strip())], rest
+        return _code(re.sub(rf"^{_TAG}", "", info, flags=re.I), sure=False), rest
+    if tag and not re.fullmatch(_TAG, tag):
+        return _foreign(tag, mark, rest)
+    code, rest = _cut(rest, mark)
+    return _code(code, sure=bool(tag) or (not event["mark"] and looks_like_code(code))), rest
 
 
-def _glued(event: re.Match[str], rest: str) -> _Read:
-    code, rest = _cut(rest, event["glue"])
-    return _code(code, sure=syntax(_tidy(code)) is not None or looks_like_code(code)), rest
+def _foreign(tag: str, mark: str, rest: str) -> _Read:
+    shut = rf"^[ \t]*+{mark[0]}{{{len(mark)},}}+[ \t]*+$"
+    opens = rf"|(?=^[ \t]*+```[ \t]*+{_TAG})" if tag not in ("markdown", "md") else ""
+    end = re.compile(shut + opens, re.M | re.I).search(rest)
+    body, rest = (rest[: end.start()], rest[end.end() :]) if end else (rest, "")
+    codes = [Piece("code", code) for code in _called(body)[0] if acts(syntax(code))]
+    return codes or [Piece("foreign", tag)], rest
 
 
 def _call(event: re.Match[str], rest: str) -> _Read:
@@ -244,7 +249,6 @@ def _final(event: re.Match[str], rest: str) -> _Read:
 _READERS: dict[str, Callable[[re.Match[str], str], _Read]] = {
     "thought": _thought,
     "fence": _fence,
-    "glued": _glued,
     "call": _call,
     "markup": _markup,
     "final": _final,
@@ -254,24 +258,20 @@ _READERS: dict[str, Callable[[re.Match[str], str], _Read]] = {
 def _cut(body: str, mark: str) -> tuple[str, str]:
     """The code at the start of `body`, and the text after the `mark` that closes it.
 
-    A mark inside a string does not close, unless the code is the worse for it: no other mark
-    is left, or the string would swallow the next block of code.
+    A mark inside a string does not close, unless the string was never ended: then there is no
+    other mark, or the string swallows the next block, and the whole does not compile.
     """
     tokens = _TOKEN.finditer(body)
     shut = next((t for t in tokens if (t["shut"] or "").lstrip().startswith(mark)), None)
     line = rf"^[ \t]*+{mark[0]}{{{len(mark)},}}+[ \t]*+$"
     plain = re.compile(re.escape(mark) if mark[0] == "<" else line, re.M).search(body)
-    if plain and (shut is None or (plain.end() < shut.start() and _swallows(body, plain, shut))):
-        shut = plain
+    end = shut.start() if shut else len(body)
+    if plain and plain.end() <= end and syntax(_tidy(body[:end])) is None:
+        shut = plain if shut is None or _REOPENS.search(body, plain.end(), end) else shut
     if shut is None:
         return body, ""
     again = mark[0] == "`" and _OPENS.match(body, shut.end())
     return body[: shut.start()], body[shut.end() - (len(mark) if again else 0) :]
-
-
-def _swallows(body: str, plain: re.Match[str], shut: re.Match[str]) -> bool:
-    reopened = _REOPENS.search(body, plain.end(), shut.start()) is not None
-    return reopened and syntax(_tidy(body[: shut.start()])) is None
 
 
 def _code(text: str, *, sure: bool) -> list[Piece]:
@@ -281,7 +281,7 @@ def _code(text: str, *, sure: bool) -> list[Piece]:
     if re.match(r"\s*+```(?!`)", text):
         return [piece for piece in _pieces(text) if piece.kind in ("code", "maybe")]
     code = _tidy(text)
-    if syntax(code) is None and (event := _EVENT.match(code)) and event["final"]:
+    if (event := _EVENT.match(code)) and event["final"] and syntax(code) is None:
         read, rest = _final(event, code[event.end() :])
         if read[0].final and not rest.strip("`*_.; \t\n"):
             return read

@@ -27,6 +27,8 @@ from unspool.models.refusals import Asked, error_in_reply, garbage, json_or_none
 from unspool.models.sse import SseParser
 from unspool.types import Completion, OnText, Request, Usage
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
 
 class ChatModel:
     """One model of an OpenAI-compatible server.
@@ -114,7 +116,7 @@ class ChatModel:
             if quirks.stream_usage:
                 fields["stream_options"] = {"include_usage": True}
         try:
-            text = json.dumps(fields | self._extra | dict(request.extra), ensure_ascii=False)
+            text = _JSON.encode(fields | self._extra | dict(request.extra))
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"{self!r}: `extra` is not JSON: {error}") from error
         return mended(text).encode()

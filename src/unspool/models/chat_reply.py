@@ -169,6 +169,8 @@ def _as_text(value: Any) -> str:
 
 
 def _count(value: Any) -> int | None:
+    if type(value) is int and value >= 0:
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 0 <= value < float("inf") else None

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from unspool.errors import ConfigurationError, ModelError, ModelRefused, ModelUnavailable
 
@@ -218,6 +217,8 @@ def _reason(error: Exception) -> str:
 
 
 def _proxy_of(url: str) -> str | None:
+    from urllib.request import getproxies, proxy_bypass
+
     parts = urlsplit(url)
     found = getproxies()
     proxy = found.get(parts.scheme) or found.get("all")

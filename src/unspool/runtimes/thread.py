@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import contextlib
 import contextvars
 import os
 import threading
@@ -70,10 +71,9 @@ class LoopThread:
         if loop is None or thread is None:
             return
         ended = asyncio.run_coroutine_threadsafe(self._wind_up(), loop)
-        try:
+        # The process is ending: what still hangs after this ends with it.
+        with contextlib.suppress(TimeoutError, concurrent.futures.CancelledError):
             ended.result(timeout=5)
-        except (TimeoutError, concurrent.futures.CancelledError):
-            pass  # the process is ending: what still hangs ends with it
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout=1)
 

@@ -107,7 +107,9 @@ def _events(request: ChatRequest, reply: Reply, usage: Usage) -> list[bytes]:
     step = reply.piece_chars
     for start in range(0, len(reply.text), step):
         deltas.append({"content": reply.text[start : start + step]})
-    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    choices: list[dict[str, Any]] = [
+        {"index": 0, "delta": delta, "finish_reason": None} for delta in deltas
+    ]
     choices.append({"index": 0, "delta": {}, "finish_reason": reply.finish_reason})
     values = [_envelope(request, "chat.completion.chunk", [choice]) for choice in choices]
     options = request.body.get("stream_options") or {}

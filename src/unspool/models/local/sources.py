@@ -82,9 +82,7 @@ class Hub:
                 raise SourceFailed(f"it has {found} bytes under this name")
             bar = _bar_class(lambda done: on_progress(_progress(model, self.name, done)))
             return Path(
-                hub.hf_hub_download(
-                    model.repository, model.file, local_dir=folder, tqdm_class=bar
-                )
+                hub.hf_hub_download(model.repository, model.file, local_dir=folder, tqdm_class=bar)
             )
         except SourceFailed:
             raise

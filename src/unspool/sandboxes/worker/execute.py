@@ -1,7 +1,6 @@
 """Runs the code of one cell in a namespace that stays."""
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -46,10 +45,10 @@ class Executor:
 
     def _parse(self, code: str, name: str) -> ast.Module:
         flags = self._compile_flags() | ast.PyCF_ONLY_AST
-        tree = compile(code, name, "exec", flags, dont_inherit=True)
-        assert isinstance(tree, ast.Module)
+        tree: ast.Module = compile(code, name, "exec", flags, dont_inherit=True)
         self._flags |= _future_flags(tree)
-        return ast.fix_missing_locations(_AwaitOwn().visit(tree))
+        _AwaitOwn().visit(tree)
+        return ast.fix_missing_locations(tree)
 
     def _compile_flags(self) -> int:
         return ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | self._flags

@@ -62,7 +62,9 @@ class Searcher:
             return self.nearest(pattern, limit)
         chosen = self._best(places, limit)
         left = len(places) - len(chosen)
-        more = f"... and {left:,} more matching lines: make the pattern more specific" if left else ""
+        more = (
+            f"... and {left:,} more matching lines: make the pattern more specific" if left else ""
+        )
         return Hits((self._line(*place) for place in chosen), tail=more)
 
     def nearest(self, words: str, limit: int = 10) -> Hits:

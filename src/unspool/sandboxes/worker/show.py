@@ -1,7 +1,6 @@
 """Values as text of bounded length, made without making the long text first."""
 
 from __future__ import annotations
-
 import __future__
 
 import itertools
@@ -43,7 +42,7 @@ def _ends(value: Any) -> str:
         items = map(_short, value)
     shown = list(itertools.islice(items, MANY // 2))
     left = len(value) - len(shown)
-    opening, closing = {list: "[]", tuple: "()"}.get(type(value), "{}")
+    opening, closing = "[]" if type(value) is list else "()" if type(value) is tuple else "{}"
     return f"{opening}{', '.join(shown)}, ... and {left:,} more{closing}"
 
 
@@ -69,9 +68,7 @@ def variables(namespace: Mapping[str, Any], hidden: frozenset[str], most: int = 
     own = (
         f"{name}: {describe(value)}"
         for name, value in list(namespace.items())
-        if not name.startswith("_")
-        and name not in hidden
-        and not _imported(value)
+        if not name.startswith("_") and name not in hidden and not _imported(value)
     )
     return list(itertools.islice(own, most))
 

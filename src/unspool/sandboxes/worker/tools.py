@@ -41,7 +41,8 @@ def model_calls(channel: Channel) -> dict[str, Callable[..., Any]]:
 
     def llm_query(prompt: str, model: str | None = None) -> str:
         """Asks a language model; it sees the prompt alone. Returns its answer as text."""
-        return _awaitable(ask("llm_query", _prompt(prompt), model))
+        answer: str = _awaitable(ask("llm_query", _prompt(prompt), model))
+        return answer
 
     def llm_query_batched(prompts: list[str], model: str | None = None) -> list[Any]:
         """Asks all prompts at the same time; answers in their order. Where one failed
@@ -66,9 +67,7 @@ def model_calls(channel: Channel) -> dict[str, Callable[..., Any]]:
     return {call.__name__: _with_aio(call, pool) for call in calls}
 
 
-def _with_aio(
-    call: Callable[..., Any], pool: concurrent.futures.Executor
-) -> Callable[..., Any]:
+def _with_aio(call: Callable[..., Any], pool: concurrent.futures.Executor) -> Callable[..., Any]:
     async def aio(*args: Any, **kwargs: Any) -> Any:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(pool, functools.partial(call, *args, **kwargs))
@@ -97,7 +96,9 @@ def _prompt(prompt: Any) -> str:
 
 def _prompts(prompts: Any) -> list[str]:
     if isinstance(prompts, str):
-        raise TypeError("give a list of prompts; for a single one use the function without _batched")
+        raise TypeError(
+            "give a list of prompts; for a single one use the function without _batched"
+        )
     return [_prompt(prompt) for prompt in prompts]
 
 
@@ -142,7 +143,7 @@ class Ending:
         if not isinstance(answer, dict):
             return None if answer is None else (answer, False)
         content, ready = answer.get("content", ""), _is_true(answer.get("ready"))
-        if not ready and (content is None or isinstance(content, str) and not content):
+        if not ready and (content is None or (isinstance(content, str) and not content)):
             return None
         return content, ready
 

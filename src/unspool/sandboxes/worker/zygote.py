@@ -55,7 +55,8 @@ class Zygote:
         cold = list(reversed(WARM))
         while True:
             waits_s = 0 if cold else None
-            ready, _, _ = select.select([self._sock, self._wake_read], [], [], waits_s)
+            sources = [self._sock.fileno(), self._wake_read]
+            ready, _, _ = select.select(sources, [], [], waits_s)
             if not ready:
                 _import(cold.pop())
                 if not cold:
@@ -64,7 +65,7 @@ class Zygote:
             if self._wake_read in ready:
                 os.read(self._wake_read, 4096)
                 self._reap()
-            if self._sock in ready and not self._receive():
+            if self._sock.fileno() in ready and not self._receive():
                 for pid in self._pids:
                     _kill_group(pid)
                 return
@@ -111,7 +112,7 @@ class Zygote:
             _settle(fds[1], folder)
             Session(socket.socket(fileno=fds[0]), fds[2]).serve()
         except BaseException as error:
-            sys.__stderr__ = sys.stderr = os.fdopen(2, "w", errors="replace")
+            sys.stderr = os.fdopen(2, "w", errors="replace")
             sys.excepthook(type(error), error, error.__traceback__)
             sys.stderr.flush()
         finally:

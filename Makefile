@@ -1,0 +1,34 @@
+# Everything here makes and uses a virtual environment of its own, in .venv.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check bench clean
+
+demo: $(READY)  ## set up, fetch the embedded model, and ask a real question
+	$(BIN)/python -m unspool.cli.main models pull
+	@echo
+	$(BIN)/python benchmarks/demo.py
+
+test: $(READY)  ## all tests, with the real embedded model where it has been fetched
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## lint, format, types, import order
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## speed, side by side with rlms and dspy
+	$(BIN)/python benchmarks/speed.py
+
+clean:  ## remove what the commands above have made, but not the models
+	rm -rf $(VENV) benchmarks/.venv benchmarks/results build dist .pytest_cache .mypy_cache \
+	    .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV) 2>/dev/null || python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,local,prices]'
+	touch $@

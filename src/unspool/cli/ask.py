@@ -1,0 +1,94 @@
+"""`unspool ask`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unspool import RLM, ContextError, Limits, Result, Stream
+from unspool.cli.models import pull_if_missing
+from unspool.cli.progress import Progress, progress_for
+from unspool.config import from_environment
+from unspool.events import RunEnded
+
+
+def ask(options: argparse.Namespace) -> int:
+    """Answers on stdout, tells on stderr; gives the exit code."""
+    progress = progress_for(quiet=options.quiet)
+    rlm = _rlm(options, progress)
+    result = _watched(rlm.stream(options.question, _context(options.paths)), progress)
+    if options.json:
+        print(json.dumps(_plain(dataclasses.asdict(result)), ensure_ascii=False, indent=2))
+    elif result.answer is not None:
+        print(_as_text(result.answer))
+    return {"complete": 0, "failed": 1, "cancelled": 130}.get(result.status, 3)
+
+
+def _rlm(options: argparse.Namespace, progress: Progress) -> RLM:
+    model = options.model
+    if model is None and options.base_url is None:
+        model = from_environment().default_model()
+        if model.startswith("local/"):
+            progress.say(f"no model was named and no key is set: {model} answers, on this machine")
+    if model is not None and model.startswith("local/") and options.base_url is None:
+        pull_if_missing(model, progress.say)
+    limits = Limits(turns=options.max_turns, seconds=options.max_seconds, usd=options.max_usd)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it would say has been said
+        return RLM(model, base_url=options.base_url, sub_model=options.sub_model, limits=limits)
+
+
+def _context(paths: list[str]) -> Any:
+    if "-" not in paths:
+        return [Path(path) for path in paths]
+    if len(paths) > 1:
+        raise ContextError("- (standard input) cannot be joined with files: give one of the two.")
+    return sys.stdin.buffer.read()
+
+
+def _watched(stream: Stream, progress: Progress) -> Result:
+    """Follows a run to its end. Ctrl-C ends it with its best answer, a second one at once."""
+    events, stopping = iter(stream), False
+    with progress:
+        while True:
+            try:
+                for event in events:
+                    progress.show(event)
+                    if isinstance(event, RunEnded) and "." not in event.run_id:
+                        return event.result
+                return stream.result()
+            except KeyboardInterrupt:
+                if stopping:
+                    os._exit(130)
+                stopping = True
+                progress.say("stopping; Ctrl-C again to stop at once")
+                stream.stop()
+                events = iter(stream)
+
+
+def _as_text(answer: Any) -> str:
+    if isinstance(answer, str):
+        return answer
+    if isinstance(answer, (list, tuple, dict, set, frozenset)):
+        return json.dumps(_plain(answer), ensure_ascii=False, indent=2)
+    return str(answer)
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON can hold it: keys as text, sets and tuples as lists, the rest as text."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(_plain, value), key=str)
+    return str(value)

@@ -1,0 +1,84 @@
+"""`unspool doctor`: what this machine has."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+
+from unspool import Context, UnspoolError
+from unspool.config import Settings, from_environment
+from unspool.models.local.catalog import known_models
+from unspool.models.local.files import ModelFiles
+from unspool.models.providers import providers
+from unspool.sandboxes.process import ProcessSandbox
+from unspool.types import Cell
+from unspool.wiring import model_folder
+
+
+def doctor() -> int:
+    """Prints a line for each thing; gives the exit code, 1 when the REPL does not work."""
+    settings = from_environment()
+    works, repl = asyncio.run(_repl())
+    lines = [
+        ("python", f"{platform.python_version()} on {platform.platform()}"),
+        ("cores", str(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count())),
+        ("REPL", repl),
+        ("isolation", ProcessSandbox.isolation),
+        *(("model", line) for line in _models(settings)),
+        ("extras", ", ".join(_extras()) or "none"),
+        ("keys", ", ".join(_keys(settings)) or "none is set"),
+        ("disk", _disk(settings)),
+    ]
+    for name, text in lines:
+        print(f"{name + ':':<11}{text}")
+    return 0 if works else 1
+
+
+async def _repl() -> tuple[bool, str]:
+    """Opens a REPL and runs a cell in it."""
+
+    async def no_calls(name: str, args: object) -> None:
+        raise UnspoolError(f"{name} is not there")
+
+    sandbox = ProcessSandbox()
+    try:
+        repl = await sandbox.open(Context("a b"), no_calls, question="?", cell_seconds=10)
+        observation = await repl.run(Cell("len(context)", 1))
+        await repl.aclose()
+    except UnspoolError as failed:
+        return False, f"does not work: {failed}"
+    finally:
+        await sandbox.aclose()
+    return observation.value.text == "3", "works"
+
+
+def _models(settings: Settings) -> Iterator[str]:
+    files = ModelFiles(model_folder(settings))
+    for model in known_models():
+        path = files.path(model)
+        yield f"local/{model.name}: {path or 'not fetched (unspool models pull)'}"
+
+
+def _extras() -> Iterator[str]:
+    for extra, module in (("local", "xllamacpp"), ("prices", "genai_prices")):
+        if importlib.util.find_spec(module) is not None:
+            yield extra
+
+
+def _keys(settings: Settings) -> Iterator[str]:
+    """The variables that hold a key; never what is in them."""
+    for provider in providers().values():
+        if provider.key and settings.key(provider.key):
+            yield provider.key
+
+
+def _disk(settings: Settings) -> str:
+    folder = settings.home
+    while not folder.exists():
+        folder = folder.parent
+    return f"{shutil.disk_usage(folder).free / 1e9:.1f} GB free for {settings.home}"

@@ -1,0 +1,109 @@
+"""`unspool`: the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from unspool import UnspoolError, __version__
+
+EXIT_CODES = """exit codes:
+  0    the answer is complete
+  1    it failed; the message says why and what to do
+  2    the command was not understood
+  3    a limit ended the run; the answer is the best so far, and may be empty
+  130  Ctrl-C ended the run; likewise
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; gives the exit code."""
+    options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:  # a model may write characters that a terminal has not
+            reconfigure(errors="backslashreplace")
+    try:
+        return int(options.command(options))
+    except UnspoolError as failed:
+        print(f"unspool: {failed}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="unspool",
+        description="Asks questions of texts that fit in no window.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"unspool {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_ask(commands)
+    _add_models(commands)
+    doctor = commands.add_parser("doctor", help="say what this machine has")
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    ask = commands.add_parser(
+        "ask",
+        help="answer a question about files, folders or standard input",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument("paths", metavar="PATH", nargs="+", help="files and folders; - is stdin")
+    ask.add_argument("--model", help="provider/name; the embedded model if there is no key")
+    ask.add_argument("--sub-model", help="who answers sub-calls; by default the model itself")
+    ask.add_argument("--base-url", help="an OpenAI-compatible server; --model is then its name")
+    ask.add_argument("--max-turns", type=int, default=30, metavar="N", help="default: 30")
+    ask.add_argument("--max-seconds", type=float, metavar="S")
+    ask.add_argument("--max-usd", type=float, metavar="USD")
+    ask.add_argument("--json", action="store_true", help="print the whole result as JSON")
+    ask.add_argument("--quiet", action="store_true", help="print the answer and nothing else")
+    ask.set_defaults(command=_ask)
+
+
+def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    models = commands.add_parser("models", help="the files of embedded models")
+    actions = models.add_subparsers(required=True, metavar="ACTION")
+    for action, text in (
+        ("list", "which there are, and which are here"),
+        ("pull", "fetch one"),
+        ("path", "print where one is"),
+        ("rm", "delete one"),
+    ):
+        command = actions.add_parser(action, help=text)
+        if action != "list":
+            command.add_argument("name", metavar="NAME", nargs="?", help="default: the 1.5B")
+        command.set_defaults(command=_models, action=action)
+
+
+def _ask(options: argparse.Namespace) -> int:
+    from unspool.cli.ask import ask
+
+    return ask(options)
+
+
+def _models(options: argparse.Namespace) -> int:
+    from unspool.cli.models import manage
+
+    return manage(options.action, getattr(options, "name", None))
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from unspool.cli.doctor import doctor
+
+    return doctor()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

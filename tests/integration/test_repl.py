@@ -259,7 +259,9 @@ async def test_an_endless_loop_is_interrupted_and_keeps_its_state(open_repl: Ope
 
 async def test_a_loop_that_swallows_interrupts_is_killed_and_said(open_repl: OpenRepl) -> None:
     run = await open_repl("still here", cell_seconds=0.3)
-    seen = await run("lost = 1\nwhile True:\n    try:\n        while True: lost += 1\n    except: pass")
+    seen = await run(
+        "import time\nlost = 1\nwhile True:\n    try:\n        time.sleep(60)\n    except: pass"
+    )
     assert "had to be killed" in seen.error
     assert "All variables are gone" in seen.notes[0]
     assert (await run("context, 'lost' in globals()")).value.text == "('still here', False)"

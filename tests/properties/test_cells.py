@@ -55,11 +55,11 @@ VALUES = st.recursive(
 )
 FRAGMENTS = st.lists(
     st.sampled_from(
-        ["```", "~~~", "repl", "python", "\n", " ", "x = 1", "'", '"""', "'''", "\\", "#", "(", ")"]
-        + ["FINAL(", "FINAL_VAR(", "<think>", "</think>", "<code>", "</code>", "<tool_call>", '{"']
-        + ['code": "', '"}', "<|python_tag|>", "<|im_end|>", "[", "{", ">>> ", "\0", "\ud800", "\r"]
-        + ["<parameter=code>", "</parameter>", "Prose.", "```json", "- ", "    ", "\x0c", "\u2028"]
-    ),
+        """``` ~~~ repl python x=1 ' \\ # ( ) FINAL( FINAL_VAR( <think> </think> <code>
+        </code> <tool_call> {"code":" "} <|python_tag|> <|im_end|> [ { >>> <parameter=code> ...
+        </parameter> Prose. ```json -""".split()
+    )
+    | st.sampled_from(["\n", " ", "    ", '"""', "'''", "\0", "\ud800", "\r", "\x0c", "\u2028"]),
     max_size=40,
 ).map("".join)
 

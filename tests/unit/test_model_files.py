@@ -196,7 +196,7 @@ def test_a_python_without_pip_is_named_as_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bare = tmp_path / "python"
-    bare.write_text("#!/bin/sh\necho \"$0: No module named pip\" >&2\nexit 1\n")
+    bare.write_text('#!/bin/sh\necho "$0: No module named pip" >&2\nexit 1\n')
     bare.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(bare))
     with pytest.raises(ModelFileError, match="pip is not installed for"):

@@ -94,9 +94,9 @@ class Hub:
 
 def _bar_class(report: Callable[[int], None]) -> type[Any]:
     """A progress bar for `huggingface_hub` that draws nothing and reports the bytes done."""
-    from huggingface_hub.utils import tqdm
+    from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
-    class Reporter(tqdm):
+    class Reporter(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
         def __init__(self, *_args: Any, initial: int = 0, **_kwargs: Any) -> None:
             super().__init__(disable=True)
             self.done = initial

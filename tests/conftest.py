@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from unspool import Context, UnspoolError
-from unspool.sandboxes.process import ProcessRepl, ProcessSandbox
-from unspool.types import Cell, Observation
+from support import Cells, OpenRepl, echo
+from unspool import Context
+from unspool.sandboxes.process import ProcessSandbox
 
 KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "UNSPOOL_MODEL", "OPENROUTER_API_KEY")
-
-
-async def echo(name: str, args: Sequence[Any]) -> Any:
-    """A host that answers each prompt with itself, and fails those that say so."""
-    if name.endswith("_batched"):
-        return [[None, f"refused: {p}"] if "fail" in p else [f"re: {p}"] for p in args[0]]
-    if "fail" in args[0]:
-        raise UnspoolError(f"refused: {args[0]}")
-    return f"re: {args[0]}"
-
-
-class Cells:
-    """Runs cells in one REPL, numbering them."""
-
-    def __init__(self, repl: ProcessRepl) -> None:
-        self.repl = repl
-        self._number = 0
-
-    async def __call__(self, code: str) -> Observation:
-        self._number += 1
-        return await self.repl.run(Cell(code, self._number))
-
-
-OpenRepl = Callable[..., Awaitable[Cells]]
 
 
 @pytest.fixture
@@ -68,4 +44,4 @@ def newcomer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     for name in KEYS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("UNSPOOL_HOME", str(tmp_path / "home"))
-    yield tmp_path
+    return tmp_path

@@ -12,9 +12,6 @@ from unspool.models.http import HttpPool
 from unspool.ports import Model
 from unspool.types import Usage
 
-LOCAL_PARALLEL = 4
-"""Requests that the embedded model works on at once: one for each of its slots."""
-
 Prices = Mapping[str, tuple[float, ...]]
 """USD per million tokens by model: input, output and, where it differs, cached input."""
 
@@ -148,10 +145,9 @@ def _embedded(name: str, settings: Settings, http: HttpPool) -> Model:
     from unspool.models.local.catalog import find
     from unspool.models.local.files import ModelFiles
     from unspool.models.local.model import EmbeddedModel
-    from unspool.models.wrap.limit import Limit
 
     files = ModelFiles(model_folder(settings))
-    return Limit(EmbeddedModel(find(name), files, http), LOCAL_PARALLEL)
+    return EmbeddedModel(find(name), files, http)
 
 
 def model_folder(settings: Settings) -> Any:

@@ -148,7 +148,7 @@ def test_a_damaged_file_is_an_error_and_not_an_abort(tmp_path: Path) -> None:
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")
-    with pytest.raises(ModelFileError, match=r"absent\.gguf cannot be read"):
+    with pytest.raises(ModelFileError, match=r"absent\.gguf: `unspool models pull` it"):
         LocalServer.start(tmp_path / "absent.gguf")
 
 

@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from conftest import OpenRepl
 
+from support import OpenRepl
 from unspool import Context
 from unspool.context.source import Document
 

@@ -176,6 +176,7 @@ MARKUP = {
         "JSON as the reply": json.dumps(TOOL),
         "JSON of one key": json.dumps(TOOL["arguments"]),
         "JSON of an API": json.dumps(OPENAI_TOOL, indent=1),
+        "JSON around a fence": json.dumps({"code": "```python\nx = 1\nprint(x)\n```"}),
         "JSON in a fence": f"```json\n{json.dumps(TOOL)}\n```",
         "JSON in a bare fence": f"```\n{json.dumps(TOOL)}\n```",
     }.items()
@@ -190,7 +191,8 @@ BARE = {
     ),
     "ends with FINAL": ("x = 5\nFINAL(x)", ["x = 5\nFINAL(x)"]),
     "prose before": ("Let me look.\n\nprint(context[:9])", ["print(context[:9])"]),
-    "three lines of prose before": ("Sure thing!\n\nHere it is:\nx = 1", ["x = 1"]),
+    "prose around": ("Sure!\n\nHere:\nx = 1\n\nIt's one.\nSo be it.", ["x = 1"]),
+    "a comment at the end": ("x = 1\n# Done.", ["x = 1\n# Done."]),
     "indented": ("    x = 1\n    f(x)", ["x = 1\nf(x)"]),
 }
 
@@ -227,6 +229,7 @@ NOTHING = {
     "prose that parses": ("not sure", "text without code"),
     "prose that parses as an annotation": ("Answer: yes", "text without code"),
     "a word in markup": ("Use\n<b>code</b> and `f(x)`", "text without code"),
+    "code with an error among prose": ("So:\nfor x in y\nprint(1)", "text without code"),
     "inline fence": ("Use ```repl to run", "text without code"),
     "FINAL within a sentence": ("The result is FINAL(42)", "text without code"),
     "FINAL explained": ("FINAL(x) ends the run (see above)", "text without code"),
@@ -271,6 +274,7 @@ LITERALS = {
     "indented": ("   FINAL(7)", 7),
     "bold": ("**FINAL(7)**", 7),
     "inline code": ("`FINAL(7)`.", 7),
+    "bullet": ("- FINAL(7)", 7),
     "labelled": ("Answer: FINAL(7)", 7),
     "labelled in bold": ("**Final answer:** FINAL(7)", 7),
     "several": ("FINAL(1)\nNo:\nFINAL(2)", 2),
@@ -337,6 +341,10 @@ def test_a_final_that_is_no_literal_is_kept_whole(reply: str, final: FinalText) 
 )
 def test_a_final_has_a_cell_that_does_what_was_written(final: FinalText, code: str) -> None:
     assert final.code == code
+
+
+def test_the_text_of_a_final_string_has_no_quotes() -> None:
+    assert parse("FINAL('a b')").final == FinalText("a b", "'a b'", literal=True)
 
 
 def test_a_final_beside_code_tells_on_which_side_it_stands() -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from unspool.engine.replies import (
+from unspool.replies import (
     FinalText,
     Piece,
     acts,

@@ -7,7 +7,8 @@ sub-calls. Without a file every request is answered with `ok`.
 
 One line of JSON on stdout (`port`, `base_url`) says that it listens; it ends when stdin
 closes, and then writes a second line: `requests`, `calls`, `input_tokens`,
-`output_tokens`, `connections` and `cpu_s`.
+`output_tokens`, `connections`, `cpu_s` and, with `--arrivals`, `arrivals_s`: when each
+request came in, on the clock of `time.monotonic`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with ScriptedServer(script_of(plan), port=options.port) as server:
         _say({"port": server.port, "base_url": server.base_url})
         sys.stdin.read()
-        _say(_totals(server))
+        totals: dict[str, object] = dict(_totals(server))
+        if options.arrivals:
+            totals["arrivals_s"] = [exchange.arrived_s for exchange in server.exchanges]
+        _say(totals)
 
 
 def _totals(server: ScriptedServer) -> dict[str, float]:
@@ -76,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
     parser.add_argument("--latency-s", type=float, help="seconds before a root turn")
     parser.add_argument("--sub-latency-s", type=float, help="seconds before a sub-call")
+    parser.add_argument("--arrivals", action="store_true", help="say when each request came")
     return parser
 
 

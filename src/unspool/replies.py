@@ -27,7 +27,7 @@ _LONGEST_JUDGED = 200_000
 _THINK = r"(?:\w+:)?(?:think|thinking|thought|reasoning)[>\]]"
 _TAG = r"(?:repl|python3?|py3?|ipython3?|pycon|tool_code|code)\b"
 _QUOTED = "|".join(
-    rf"{q * 3}(?:[^{q}\\]++|\\.?+|{q}(?!{q * 2}))*+(?:{q * 3})?+|{q}(?:[^{q}\\\n]++|\\.?+)*+{q}?+"
+    rf"{q * 3}(?:[^{q}\\]++|\\.?+|(?!{q * 3}){q})*+(?:{q * 3})?+|{q}(?:[^{q}\\\n]++|\\.?+)*+{q}?+"
     for q in "\"'"
 )
 _TOKEN = re.compile(
@@ -58,7 +58,8 @@ _OPENS = re.compile(rf"[ \t]*+(?:{_TAG}[^`\n]*+|[a-z][\w+#.-]*+[ \t]*+)$", re.M 
 _REOPENS = re.compile(rf"^[ \t]*+[`~]{{3,}}+[ \t]*+{_TAG}", re.M | re.I)
 _LINE_END = re.compile(r"[ \t`*_.;]*+$", re.M)
 _LOOKS_LIKE_CODE = re.compile(
-    r"""^[ \t]*+(?:(?:def|class|for|while|if|with|try|async|elif|else)\b.*:[ \t]*(?:\#.*)?$
+    r"""^[ \t]*+(?:(?:def|class|for|while|if|with|try|async|elif|else|except|finally)\b
+          .*:[ \t]*(?:\#.*)?$
         |import[ ][\w.]+|from[ ][\w.]+[ ]import\b|[\w.]+(?:\[.*\])?(?:[ ]?[-+*/|&]?=(?!=)|\())""",
     re.M | re.X,
 )
@@ -75,9 +76,9 @@ class FinalText:
     """What a `FINAL(...)` or `FINAL_VAR(...)` held that was written as text, not as code."""
 
     text: str | None
-    """The source between the parentheses, stripped: the answer when `expression` is None or
-    cannot be evaluated. None for the `FINAL_VAR` of an expression: without that variable
-    there is no answer."""
+    """The answer when `expression` is None or cannot be evaluated: the source between the
+    parentheses, stripped; of a string literal, the string. None for the `FINAL_VAR` of an
+    expression: without that variable there is no answer."""
     expression: str | None
     """The source as one Python expression, to be evaluated in the REPL; None when it is none,
     or when a number was more likely meant as text (`2024-11-15`, `5,000`)."""
@@ -173,13 +174,15 @@ def _pieces(text: str) -> Iterator[Piece]:
 
 
 def _bare(text: str) -> list[Piece]:
-    """The code of a text that is code as a whole, but for lines of prose at its head."""
-    if codes := _called(text)[0]:
-        return [Piece("code", code) for code in codes]
+    """The code of a text that is code as a whole, but for lines of prose around it."""
+    if called := _called(text)[0]:
+        return called
     lines = text.strip("\n").split("\n")
+    while len(lines) > 1 and _is_prose(lines[-1]):
+        lines.pop()
     for first, line in enumerate(lines[: _MOST_PROSE_LINES + 1]):
         code = _tidy("\n".join(lines[first:]))
-        if code.startswith("FINAL"):
+        if (event := _EVENT.match(code)) and event["final"]:
             return []
         if acts(syntax(code)):
             return [Piece("code", code)]
@@ -189,9 +192,8 @@ def _bare(text: str) -> list[Piece]:
 
 
 def _is_prose(line: str) -> bool:
-    sentence = " " in line.strip() and line.rstrip().endswith((".", ":", "!", "?"))
-    marked = "<" in line or "`" in line
-    return not line.strip() or (sentence and not marked and not looks_like_code(line))
+    sentence = line.rstrip().endswith((".", ":", "!", "?")) and not re.search(r"[<`#]", line)
+    return not line.strip() or (sentence and not looks_like_code(line))
 
 
 def _thought(event: re.Match[str], rest: str) -> _Read:
@@ -220,13 +222,13 @@ def _foreign(tag: str, mark: str, rest: str) -> _Read:
     opens = rf"|(?=^[ \t]*+```[ \t]*+{_TAG})" if tag not in ("markdown", "md") else ""
     end = re.compile(shut + opens, re.M | re.I).search(rest)
     body, rest = (rest[: end.start()], rest[end.end() :]) if end else (rest, "")
-    codes = [Piece("code", code) for code in _called(body)[0] if acts(syntax(code))]
-    return codes or [Piece("foreign", tag)], rest
+    called = [piece for piece in _called(body)[0] if acts(syntax(piece.text))]
+    return called or [Piece("foreign", tag)], rest
 
 
 def _call(event: re.Match[str], rest: str) -> _Read:
-    codes, end = _called(rest)
-    return [Piece("code", code) for code in codes], rest[end:]
+    called, end = _called(rest)
+    return called, rest[end:]
 
 
 def _markup(event: re.Match[str], rest: str) -> _Read:
@@ -276,8 +278,8 @@ def _cut(body: str, mark: str) -> tuple[str, str]:
 
 def _code(text: str, *, sure: bool) -> list[Piece]:
     """What a block of code holds: a cell, most often."""
-    if codes := _called(text)[0]:
-        return [Piece("code", code) for code in codes]
+    if called := _called(text)[0]:
+        return called
     if re.match(r"\s*+```(?!`)", text):
         return [piece for piece in _pieces(text) if piece.kind in ("code", "maybe")]
     code = _tidy(text)
@@ -290,7 +292,7 @@ def _code(text: str, *, sure: bool) -> list[Piece]:
 
 def _tidy(code: str) -> str:
     """`code` without blank lines around it, common indentation and `>>>` prompts."""
-    code = re.sub(r"\A(?:[ \t]*+\n)++", "", code.rstrip())
+    code = re.sub(r"\A(?:[ \t]*\n)+", "", code.rstrip())
     margin = code[: len(code) - len(code.lstrip())]
     if margin and syntax(code) is None:
         code = "\n".join(line.removeprefix(margin) for line in code.split("\n"))
@@ -299,30 +301,30 @@ def _tidy(code: str) -> str:
     return code if code.strip() else ""
 
 
-def _called(text: str) -> tuple[list[str], int]:
+def _called(text: str) -> tuple[list[Piece], int]:
     """The code in the JSON at the start of `text`, a tool call of some kind, and its end."""
     start = len(text) - len(text.lstrip())
     if not text.startswith(("{", "["), start):
         return [], 0
     try:
         value, end = json.JSONDecoder(strict=False).raw_decode(text, start)
-        return [code for found in _codes(value) if (code := _tidy(mended(found)))], end
+        return [piece for code in _codes(value) for piece in _code(mended(code), sure=True)], end
     except (ValueError, RecursionError):
         return [], 0
 
 
 def _codes(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield from _called(value)[0]
-    elif isinstance(value, list):
+    if isinstance(value, list):
         for item in value:
             yield from _codes(item)
+    elif isinstance(value, dict) and isinstance(code := value.get("code"), str):
+        yield code
     elif isinstance(value, dict):
-        if isinstance(code := value.get("code"), str):
-            yield code
-        else:
-            for key in ("arguments", "parameters", "input", "function", "tool_calls"):
-                yield from _codes(value.get(key))
+        for key in ("arguments", "parameters", "input", "function", "tool_calls"):
+            inner = value.get(key)
+            if isinstance(inner, str) and inner.lstrip().startswith("{"):
+                yield inner
+            yield from _codes(inner)
 
 
 def _balanced(text: str) -> int | None:
@@ -365,11 +367,11 @@ def _final_text(source: str, verb: str) -> FinalText:
     if node is None:
         return FinalText(source, None)
     try:
-        ast.literal_eval(node)
+        value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         meant = any(
             isinstance(n, ast.Name) or (isinstance(n, ast.Constant) and isinstance(n.value, str))
             for n in ast.walk(node)
         )
         return FinalText(source, source if meant else None)
-    return FinalText(source, source, literal=True)
+    return FinalText(value if isinstance(value, str) else source, source, literal=True)

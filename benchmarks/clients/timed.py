@@ -1,0 +1,37 @@
+"""What every client does alike; standard library alone, as each has its own interpreter.
+
+A client is started with one JSON object as its argument: `base_url`, `context_chars`,
+`depth` and `runs`. It prints one line of JSON for each run as soon as that has ended:
+`start_s` (on the clock of `time.monotonic`, which all processes share), `seconds`, `cpu_s`
+of its own process, `answer` and `error`.
+"""
+
+import json
+import sys
+import time
+
+QUESTION = "How many?"
+
+
+def work():
+    """What the benchmark asks of this client."""
+    return json.loads(sys.argv[1])
+
+
+def text(chars):
+    """A context of so many characters, in lines of 100."""
+    return ("x" * 99 + "\n") * (chars // 100)
+
+
+def repeat(runs, run):
+    """Calls `run` so many times, and tells of each call."""
+    for _ in range(runs):
+        told = {"answer": "", "error": ""}
+        start_s, cpu_s = time.monotonic(), time.process_time()
+        try:
+            told["answer"] = str(run())
+        except Exception as failed:  # whatever a client raises is its result
+            told["error"] = f"{type(failed).__name__}: {failed}"[:500]
+        told["seconds"] = time.monotonic() - start_s
+        told["cpu_s"] = time.process_time() - cpu_s
+        print(json.dumps({"start_s": start_s, **told}), flush=True)

@@ -63,7 +63,7 @@ if context.startswith("CHILD"):
     FINISH(replies.count("{SUB_REPLY}"))
 else:
     answers = rlm_query_batched([f"CHILD {{i}}" for i in range(20)])
-    FINISH(sum(int(text) for text in answers))"""
+    FINISH(sum(int(text) for text in map(str, answers) if text.isdigit()))"""
 
 _CHILD_LOOP = f"""\
 replies = []
@@ -74,7 +74,7 @@ if context.startswith("CHILD"):
 else:
     for i in range(20):
         replies.append(rlm_query(f"CHILD {{i}}"))
-    FINISH(sum(int(text) for text in replies))"""
+    FINISH(sum(int(text) for text in map(str, replies) if text.isdigit()))"""
 
 _DSPY_CHILD = """\
 import dspy

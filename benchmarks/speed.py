@@ -1,6 +1,6 @@
 """Speed, side by side with rlms and dspy.RLM: the table of DESIGN.md, measured.
 
-    python benchmarks/speed.py [--rows 1,3] [--only unspool] [--runs 5] [--limit-s 150]
+    python benchmarks/speed.py [--rows 1,3] [--only unspool] [--runs 5] [--limit-s 200]
 
 The table goes to stdout and to `results/speed.md`, every figure to `results/speed.json`.
 `README.md` says how it is measured.
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", help=f"of {','.join(row.key for row in ROWS)}")
     parser.add_argument("--only", help=f"of {','.join(DIALECTS)}")
     parser.add_argument("--runs", type=int, default=5, help="warm runs of each row")
-    parser.add_argument("--limit-s", type=float, default=150.0, help="for a row by one engine")
+    parser.add_argument("--limit-s", type=float, default=200.0, help="for a row by one engine")
     return parser
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ async def open_repl() -> AsyncIterator[OpenRepl]:
 
 
 @pytest.fixture
-def newcomer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+def newcomer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A user with no keys, whose folder for data is empty."""
     for name in KEYS:
         monkeypatch.delenv(name, raising=False)

@@ -24,7 +24,7 @@ from unspool.runtimes.thread import LoopThread
 from unspool.sandboxes.process import ProcessSandbox
 from unspool.spec import RunSpec
 from unspool.types import Result
-from unspool.wiring import Prices, model_from, pack_for
+from unspool.wiring import Prices, Wiring, pack_for
 
 SHORT_PROMPT_CHARS = 4_000
 """A prompt up to this long is shown to the model whole; of a longer one it is told."""
@@ -52,7 +52,8 @@ class RLM:
     `unspool.ports.Model`'s methods. Without a model and without a key, the embedded model
     answers, and a warning says so. `prices` gives USD per million tokens (input, output
     and optionally cached input) by model name. `pack` names the prompts to use; by default
-    they are chosen by the model's name.
+    they are chosen by the model's name. `retries` is how often a request is sent again when
+    its server is overloaded, out of reach or cuts the connection.
 
     One object may serve any number of runs at the same time, from any threads.
 
@@ -72,6 +73,7 @@ class RLM:
         limits: Limits | None = None,
         prices: Prices | None = None,
         pack: str | None = None,
+        retries: int = 5,
     ) -> None:
         settings = from_environment()
         if model is None:
@@ -79,18 +81,16 @@ class RLM:
         if max_depth < 0:
             raise ConfigurationError(f"max_depth={max_depth}: give 0 or more")
 
-        def made(given: Any) -> Model:
-            return model_from(
-                given,
-                settings=settings,
-                http=_SHARED.http,
-                base_url=base_url,
-                api_key=api_key,
-                prices=prices,
-            )
-
-        self._root = made(model)
-        self._sub = self._root if sub_model is None else made(sub_model)
+        wiring = Wiring(
+            settings,
+            _SHARED.http,
+            base_url=base_url,
+            api_key=api_key,
+            prices=prices,
+            retries=retries,
+        )
+        self._root = wiring.model(model)
+        self._sub = self._root if sub_model is None else wiring.model(sub_model)
         self._max_depth = max_depth
         self._limits = limits or Limits()
         self._pack = load_pack(pack or pack_for(self._root.name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,11 @@ UNLOOKED = (
 BLIND = (
     "You wrote the answer before you saw the output above. If the output confirms it, call FINAL"
     " again; if not, correct it."
+)
+UNGROUNDED = (
+    "Not run: llm_query sees its prompt alone, and you typed this one, so it holds nothing of"
+    " `context` and the model could only guess. Use search first, or put a piece of the text"
+    " into the prompt."
 )
 
 
@@ -66,7 +71,7 @@ class Judge:
         self._looked = self._looked or looked
 
     def _objection(self, last: Observation, found: Answer, all_: Sequence[Observation]) -> str:
-        empty = found.value is None or found.value == ""
+        empty = found.value is None or str(found.value).strip(" .\n\N{HORIZONTAL ELLIPSIS}") == ""
         if empty and last.error:
             return self._hold(FAILED)
         if empty:
@@ -111,13 +116,31 @@ def facts(text: str) -> list[str]:
 
 def typed(code: str) -> bool:
     """Whether every answer in `code` was typed out, none computed."""
+    return _all_literal(code, _answers)
+
+
+def typed_prompts(code: str) -> bool:
+    """Whether every prompt in `code` was typed out: none can hold a piece of the context."""
+    return _all_literal(code, _prompts)
+
+
+def _all_literal(code: str, find: Callable[[ast.AST], Iterator[ast.expr]]) -> bool:
     try:
         tree = compile(code, "<cell>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     literals = _literals(tree)
-    answers = list(_answers(tree))
-    return bool(answers) and all(_is_literal(answer, literals) for answer in answers)
+    found = list(find(tree))
+    return bool(found) and all(_is_literal(one, literals) for one in found)
+
+
+def _prompts(tree: ast.AST) -> Iterator[ast.expr]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name("llm_query" | "llm_query_batched"), args=[prompt, *_]):
+                yield prompt
+            case _:
+                pass
 
 
 def _answers(tree: ast.AST) -> Iterator[ast.expr]:

@@ -12,7 +12,7 @@ from unspool.budget import Ledger
 from unspool.context.source import Context
 from unspool.engine.cells import Reply, parse
 from unspool.engine.emit import Emit
-from unspool.engine.finish import Judge, Verdict
+from unspool.engine.finish import UNGROUNDED, Judge, Verdict, typed_prompts
 from unspool.engine.history import History, render
 from unspool.engine.parts import Parts
 from unspool.errors import SandboxError
@@ -98,7 +98,10 @@ class Loop:
     async def _run_cell(self, code: str, repl: Repl, turn: int) -> Observation:
         cell = Cell(code, next(self._cells))
         self._emit(events.CellStarted, turn=turn, cell=cell)
-        observation = await repl.run(cell)
+        if self._parts.pack.check_typed and typed_prompts(code):
+            observation = Observation(cell, error=UNGROUNDED)
+        else:
+            observation = await repl.run(cell)
         self._emit(events.CellEnded, turn=turn, observation=observation)
         return observation
 

@@ -40,8 +40,8 @@ class Pack:
     preview_chars: int = 600
     """Shown of the context in the first message."""
     check_typed: bool = False
-    """Send back an answer that the model typed, when it holds a number or a name that
-    it has not been shown."""
+    """Send back what the model typed and cannot know: an answer with a number or a name that
+    it has not been shown, a sub-call whose prompt has nothing of the context in it."""
     nearest: bool = False
     """Where a cell's own search finds nothing, show the nearest lines."""
     max_tokens: int | None = None

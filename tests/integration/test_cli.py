@@ -1,0 +1,243 @@
+"""The command line, as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from unspool.testing.script import Reply
+from unspool.testing.server import ScriptedServer
+
+LOOK = "```repl\nprint(context[:20])\n```"
+FINISH = "```repl\nFINAL(context[:5])\n```"
+
+
+def unspool(
+    *arguments: str, home: Path, stdin: bytes | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "unspool.cli.main", *arguments],
+        input=stdin,
+        stdin=None if stdin is not None else subprocess.DEVNULL,
+        capture_output=True,
+        timeout=100,
+        env=_environment(home) | env,
+        check=False,
+    )
+    out, err = done.stdout.decode(), done.stderr.decode()
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    kept = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "HOME")
+    return {k: os.environ[k] for k in kept if k in os.environ} | {"UNSPOOL_HOME": str(home)}
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text("hello world, this is the text")
+    return path
+
+
+def test_the_answer_alone_is_on_stdout_and_the_progress_on_stderr(
+    tmp_path: Path, text: Path
+) -> None:
+    with ScriptedServer([LOOK, FINISH], api_key="sk-1") as server:
+        done = unspool(
+            "ask",
+            "which?",
+            str(text),
+            "--model",
+            "root",
+            "--base-url",
+            server.base_url,
+            home=tmp_path,
+            OPENAI_API_KEY="sk-1",
+        )
+    assert (done.returncode, done.stdout) == (0, "hello\n")
+    assert "print(context[:20])" in done.stderr
+    assert "hello world, this is" in done.stderr
+    assert "complete: 2 turns" in done.stderr
+    assert "sk-1" not in done.stderr
+
+
+def test_json_gives_the_whole_result_and_quiet_says_nothing(tmp_path: Path, text: Path) -> None:
+    with ScriptedServer([LOOK, "```repl\nFINAL({'a': {1}, 2: b'x'})\n```"]) as server:
+        done = unspool(
+            "ask",
+            "which?",
+            str(text),
+            "--model",
+            "root",
+            "--base-url",
+            server.base_url,
+            "--json",
+            "--quiet",
+            home=tmp_path,
+            OPENAI_API_KEY="k",
+        )
+    result = json.loads(done.stdout)
+    assert result["answer"] == {"a": [1], "2": "b'x'"}
+    assert (result["status"], len(result["turns"]), done.stderr) == ("complete", 2, "")
+    assert result["usage"]["calls"] == 2
+
+
+def test_standard_input_is_read(tmp_path: Path) -> None:
+    with ScriptedServer([FINISH]) as server:
+        done = unspool(
+            "ask",
+            "which?",
+            "-",
+            "--model",
+            "root",
+            "--base-url",
+            server.base_url,
+            home=tmp_path,
+            stdin="çédille".encode(),
+            OPENAI_API_KEY="k",
+        )
+    assert done.stdout == "çédil\n"
+
+
+def test_a_limit_has_an_exit_code_and_prints_the_best_answer(tmp_path: Path, text: Path) -> None:
+    draft = "```repl\nanswer['content'] = 'draft'\n```"
+    with ScriptedServer([draft] * 3) as server:
+        done = unspool(
+            "ask",
+            "which?",
+            str(text),
+            "--model",
+            "root",
+            "--base-url",
+            server.base_url,
+            "--max-turns",
+            "2",
+            home=tmp_path,
+            OPENAI_API_KEY="k",
+        )
+    assert (done.returncode, done.stdout) == (3, "draft\n")
+    assert "ended early (turns)" in done.stderr
+
+
+def test_ctrl_c_ends_with_the_best_answer_so_far(tmp_path: Path, text: Path) -> None:
+    draft = "```repl\nanswer['content'] = 'so far'\n```"
+    with ScriptedServer([draft, Reply("late", latency_s=90)]) as server:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "unspool.cli.main",
+                "ask",
+                "which?",
+                str(text),
+                "--model",
+                "root",
+                "--base-url",
+                server.base_url,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=_environment(tmp_path) | {"OPENAI_API_KEY": "k"},
+        )
+        deadline = time.monotonic() + 60
+        while len(server.requests) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "so far\n")
+    assert "ended early (cancelled)" in err
+
+
+BAD_INPUT = {
+    "no such file": (["which?", "nowhere.txt"], "'nowhere.txt'"),
+    "an empty file": (["which?", "empty.txt"], "empty"),
+    "a binary file": (["which?", "binary.bin"], "binary.bin is a binary file"),
+    "a folder without text": (["which?", "folder"], "no text file in folder"),
+    "an empty question": (["  ", "text.txt"], "the question is empty"),
+    "an unknown provider": (["which?", "text.txt", "--model", "nobody/x"], "'nobody'"),
+    "a bare model name": (["which?", "text.txt", "--model", "gpt-x"], "openai/gpt-x"),
+    "an unknown local model": (["which?", "text.txt", "--model", "local/x"], "'local/x'"),
+    "no key": (["which?", "text.txt", "--model", "openai/gpt-x"], "set OPENAI_API_KEY"),
+    "no model for a server": (
+        ["which?", "text.txt", "--base-url", "http://127.0.0.1:9/v1"],
+        "base_url needs a model",
+    ),
+    "an address that is none": (
+        ["which?", "text.txt", "--base-url", "nonsense", "--model", "m"],
+        "nonsense",
+    ),
+    "turns below one": (
+        ["which?", "text.txt", "--model", "ollama/x", "--max-turns", "0"],
+        "turns=0",
+    ),
+    "stdin among files": (["which?", "-", "text.txt", "--model", "ollama/x"], "standard input"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), BAD_INPUT.values(), ids=BAD_INPUT.keys())
+def test_bad_input_is_named_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text("some text")
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "binary.bin").write_bytes(b"\x7fELF\0\0")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "x.bin").write_bytes(b"\0")
+    if "--model" not in arguments and "--base-url" not in arguments:
+        arguments = [*arguments, "--model", "ollama/x"]
+    done = unspool("ask", *arguments, home=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_key_says_where_keys_come_from_and_shows_none(tmp_path: Path, text: Path) -> None:
+    with ScriptedServer([FINISH], api_key="right") as server:
+        done = unspool(
+            "ask",
+            "which?",
+            str(text),
+            "--model",
+            "root",
+            "--base-url",
+            server.base_url,
+            home=tmp_path,
+            OPENAI_API_KEY="sk-wrong-0123456789",
+        )
+    assert done.returncode == 1
+    assert "401" in done.stderr
+    assert "key" in done.stderr
+    assert "sk-wrong" not in done.stderr
+
+
+def test_usage_is_shown_for_a_command_that_is_not_understood(tmp_path: Path) -> None:
+    assert unspool("frobnicate", home=tmp_path).returncode == 2
+    assert unspool(home=tmp_path).returncode == 2
+    assert "exit codes" in unspool("--help", home=tmp_path).stdout
+
+
+def test_models_are_listed_located_and_removed(tmp_path: Path) -> None:
+    assert "not fetched" in unspool("models", "list", home=tmp_path).stdout
+    path = unspool("models", "path", home=tmp_path)
+    assert path.returncode == 1
+    assert "unspool models pull qwen2.5-coder-1.5b" in path.stdout
+    assert "was not here" in unspool("models", "rm", home=tmp_path).stdout
+    assert "'x'" in unspool("models", "pull", "x", home=tmp_path).stderr
+
+
+def test_doctor_says_what_the_machine_has_and_shows_no_key(tmp_path: Path) -> None:
+    done = unspool("doctor", home=tmp_path, OPENAI_API_KEY="sk-secret-0123")
+    assert done.returncode == 0
+    for word in ("isolation:", "model:", "keys:", "disk:", "OPENAI_API_KEY", "works"):
+        assert word in done.stdout
+    assert "sk-secret" not in done.stdout

@@ -30,7 +30,7 @@ def markdown(rows: Sequence[Row], engines: Sequence[str], done: Sequence[Measure
 
 def _shown(one: Measured, ours: Measured | None) -> str:
     if one.seconds is None:
-        return "none"
+        return "failed*" if one.faults else "none"
     text = f"{_s(one.seconds)}{'' if one.peak_mb is None else f', {one.peak_mb:,.0f} MB'}"
     if one.engine != OURS and ours is not None and ours.seconds:
         text += f" (×{one.seconds / ours.seconds:.1f})"

@@ -1,0 +1,98 @@
+"""Runs with the real embedded model, where its file has been fetched (`make demo` does)."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from unspool import RLM, Limits, Result
+from unspool.config import DEFAULT_LOCAL, from_environment
+from unspool.models.local.catalog import find
+from unspool.models.local.files import ModelFiles
+from unspool.types import Completion, OnText, Request, Usage
+from unspool.wiring import model_folder
+
+pytestmark = [pytest.mark.local_model, pytest.mark.timeout(600)]
+
+CHARS = 4_000_000
+
+
+@pytest.fixture(autouse=True)
+def _fetched() -> None:
+    pytest.importorskip("xllamacpp")
+    if ModelFiles(model_folder(from_environment())).path(find(DEFAULT_LOCAL)) is None:
+        pytest.skip(f"{DEFAULT_LOCAL} is not here: `unspool models pull`")
+
+
+def long_text() -> str:
+    """The sources of the standard library, over and over."""
+    folder = Path(sysconfig.get_path("stdlib"))
+    parts = [p.read_text("utf-8", "replace") for p in sorted(folder.glob("*.py"))]
+    text = "\n".join(parts)
+    return (text * (CHARS // len(text) + 1))[:CHARS]
+
+
+def ask(sentence: str, question: str) -> Result:
+    text = long_text()
+    at = text.index("\n", random.Random(sentence).randrange(len(text) - 10_000))
+    rlm = RLM(DEFAULT_LOCAL, limits=Limits(turns=10, seconds=300))
+    return rlm.run(question, f"{text[:at]}\n{sentence}{text[at:]}")
+
+
+def test_it_finds_one_sentence_in_four_million_characters() -> None:
+    result = ask(
+        "The lighthouse at Corran Point was repaired in 1874 by Isobel Farquharson.",
+        "Who repaired the lighthouse at Corran Point?",
+    )
+    assert result.complete
+    assert "Isobel Farquharson" in str(result.answer)
+    assert any("Farquharson" in turn.feedback for turn in result.turns)
+    assert result.usage.tokens < 20_000
+    assert result.cost == 0
+
+
+class Scripted:
+    """A root model that writes what it was told to."""
+
+    name = "scripted"
+
+    def __init__(self, *codes: str) -> None:
+        self._codes = list(codes)
+
+    async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
+        return Completion(f"```repl\n{self._codes.pop(0)}\n```", Usage(calls=1), self.name)
+
+    async def aclose(self) -> None: ...
+
+
+def test_it_answers_more_sub_calls_at_once_than_it_has_slots() -> None:
+    code = (
+        "words = context.split()\n"
+        "r = llm_query_batched([f'Repeat this word and write nothing else: {w}' for w in words])\n"
+        "FINAL([w in str(x).lower() for w, x in zip(words, r)])"
+    )
+    rlm = RLM(Scripted(code), sub_model=DEFAULT_LOCAL, limits=Limits(seconds=300))
+    result = rlm.run("?", "apple river stone cloud tiger window")
+    assert result.answer == [True] * 6
+    assert len(result.turns[0].sub_calls) == 6
+
+
+def test_without_a_model_and_a_key_it_answers_and_says_so(tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text(long_text()[:500_000] + "\nThe password of the old tower is heliotrope-77.\n")
+    command = [sys.executable, "-m", "unspool.cli.main", "ask"]
+    done = subprocess.run(
+        [*command, "What is the password of the old tower?", str(text)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert "heliotrope-77" in done.stdout
+    assert DEFAULT_LOCAL in done.stderr
+    assert done.returncode == 0

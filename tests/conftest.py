@@ -26,9 +26,12 @@ async def open_repl() -> AsyncIterator[OpenRepl]:
         door: Any = echo,
         cell_seconds: float = 30,
         question: str = "?",
+        nearest: bool = False,
     ) -> Cells:
         given = context if isinstance(context, Context) else Context(context)
-        repl = await sandbox.open(given, door, question=question, cell_seconds=cell_seconds)
+        repl = await sandbox.open(
+            given, door, question=question, cell_seconds=cell_seconds, nearest=nearest
+        )
         opened.append(repl)
         return Cells(repl)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import uuid
+import secrets
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -147,7 +147,7 @@ class RLM:
         stop: asyncio.Event,
         in_pieces: bool,
     ) -> Result:
-        spec = RunSpec(question, uuid.uuid4().hex[:12], self._limits, self._max_depth)
+        spec = RunSpec(question, secrets.token_hex(6), self._limits, self._max_depth)
         parts = Parts(
             root=self._root,
             sub=self._sub,

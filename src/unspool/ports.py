@@ -64,11 +64,18 @@ class Sandbox(Protocol):
         ...
 
     async def open(
-        self, context: Context, door: CallDoor, *, question: str, cell_seconds: float
+        self,
+        context: Context,
+        door: CallDoor,
+        *,
+        question: str,
+        cell_seconds: float,
+        nearest: bool = False,
     ) -> Repl:
         """A new REPL with `context` bound, and the question as `question`.
 
-        `cell_seconds` bounds a cell's own time: waiting in `door` does not count.
+        `cell_seconds` bounds a cell's own time: waiting in `door` does not count. With
+        `nearest`, a cell whose own search finds nothing is shown the nearest lines.
 
         Raises:
             SandboxError: it cannot be started.

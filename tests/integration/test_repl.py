@@ -525,3 +525,24 @@ async def test_search_reads_lists_and_dicts_too(open_repl: OpenRepl) -> None:
     assert (await run("search('thing')")).value.text == "[[1] line 1] second thing"
     run = await open_repl({"k": {"deep": "needle"}})
     assert "needle" in (await run("search('needle')")).value.text
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import re\nre.findall(r'vault-code: (\\d+)', context)",
+        "import re\nprint(re.search('the code of vaults', context))",
+        "import re\nre.search('codes? of vault', context).group()",
+        "[line for line in context.splitlines() if 'vault codes' in line]",
+        "context.find('Vault-Code')",
+    ],
+)
+async def test_a_search_of_its_own_that_finds_nothing_is_shown_the_nearest_lines(
+    open_repl: OpenRepl, code: str
+) -> None:
+    run = await open_repl("the dog sleeps\nthe vault code is 8812\nthe cat eats", nearest=True)
+    assert "the vault code is 8812" in (await run(code)).notes[-1]
+    assert (await run("context.find('dog')")).notes == ()
+    assert (await run("x = 1")).notes == ()
+    silent = await open_repl("the vault code is 8812")
+    assert (await silent(code)).notes == ()

@@ -129,7 +129,11 @@ async def _opened(
     """A REPL that gets ready while the first request is under way; closed in any case."""
     opening = asyncio.ensure_future(
         parts.sandbox.open(
-            context, door, question=spec.question, cell_seconds=spec.limits.cell_seconds
+            context,
+            door,
+            question=spec.question,
+            cell_seconds=spec.limits.cell_seconds,
+            nearest=parts.pack.nearest,
         )
     )
     try:

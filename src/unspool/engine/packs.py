@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from string import Template
 from typing import Any
 
 from unspool.errors import ConfigurationError
 from unspool.types import Message
+
+PROMPTS = Path(__file__).parent / "prompts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,12 @@ def load(name: str) -> Pack:
     Raises:
         ConfigurationError: there is none; the message lists those there are.
     """
-    folder = resources.files("unspool.engine") / "prompts"
-    known = sorted(f.name.removesuffix(".toml") for f in folder.iterdir())
-    known = [n for n in known if not n.startswith("_")]
+    import tomllib
+
+    known = sorted(path.stem for path in PROMPTS.glob("*.toml"))
     if name not in known:
         raise ConfigurationError(f"no pack is called {name!r}; there are: {', '.join(known)}")
-    return _read(name, tomllib.loads((folder / f"{name}.toml").read_text("utf-8")))
+    return _read(name, tomllib.loads((PROMPTS / f"{name}.toml").read_text("utf-8")))
 
 
 def _read(name: str, data: dict[str, Any]) -> Pack:

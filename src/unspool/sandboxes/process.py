@@ -40,7 +40,13 @@ class ProcessSandbox:
         self._zygote = Zygote()
 
     async def open(
-        self, context: Context, door: CallDoor, *, question: str, cell_seconds: float
+        self,
+        context: Context,
+        door: CallDoor,
+        *,
+        question: str,
+        cell_seconds: float,
+        nearest: bool = False,
     ) -> ProcessRepl:
         """See `unspool.ports.Sandbox`."""
         self._zygote.warm()
@@ -52,6 +58,7 @@ class ProcessSandbox:
             "bytes": shared.bytes,
             "documents": [[d.name, d.start] for d in context.documents],
             "question": question,
+            "nearest": nearest,
         }
         try:
             await repl.start()

@@ -18,8 +18,11 @@ from . import show, wire
 from .capture import Roll, Stream
 from .channel import Channel
 from .execute import Executor, explain, fresh_main
+from .hints import looked_for
 from .search import Searcher
 from .tools import Ending, LLMError, model_calls, no_input
+
+NEAREST_LINES = 5
 
 
 class Session:
@@ -41,6 +44,7 @@ class Session:
     def _offer(self, context: Any, opening: Mapping[str, Any]) -> Mapping[str, Any]:
         """Puts what the model may use into the namespace; gives it as a mapping too."""
         searcher = Searcher(context, opening["documents"], opening["question"])
+        self._searcher = searcher if opening["nearest"] else None
         own = {
             "context": context,
             "question": opening["question"],
@@ -77,7 +81,8 @@ class Session:
         value, error = self._execute(code, f"<cell {number}>")
         seconds = time.perf_counter() - started
         self._restore_builtins()
-        notes = [note for note in (*self._restored(), self._ending.advice()) if note]
+        nearest = self._nearest(code, "".join((*out.parts()[:2], *value[:2])), error)
+        notes = [note for note in (*self._restored(), self._ending.advice(), nearest) if note]
         answer = self._answer(notes)
         return {
             "op": "done",
@@ -126,6 +131,13 @@ class Session:
         except Exception as failed:  # a value of the model's own class may raise anything
             notes.append(f"The answer cannot leave the REPL ({failed}): make it plain data.")
             return None
+
+    def _nearest(self, code: str, shown: str, error: str) -> str:
+        """The lines nearest to what a cell looked for and did not find; empty otherwise."""
+        if self._searcher is None:
+            return ""
+        words = looked_for(code, shown.strip(), error)
+        return str(self._searcher.nearest(words, NEAREST_LINES)) if words else ""
 
     def _restored(self) -> list[str]:
         """Puts back what the cell rebound of ours."""

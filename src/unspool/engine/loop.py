@@ -12,12 +12,13 @@ from unspool.budget import Ledger
 from unspool.context.source import Context
 from unspool.engine.cells import Reply, parse
 from unspool.engine.emit import Emit
-from unspool.engine.finish import UNGROUNDED, Judge, Verdict, typed_prompts
+from unspool.engine.finish import UNGROUNDED, Judge, Verdict
 from unspool.engine.history import History, render
 from unspool.engine.parts import Parts
 from unspool.errors import SandboxError
 from unspool.ports import CallDoor, Repl
 from unspool.spec import RunSpec
+from unspool.typed import typed_prompts
 from unspool.types import Answer, Cell, Completion, Observation, Request, Status
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import secrets
+import threading
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -29,16 +31,34 @@ from unspool.wiring import Prices, Wiring, pack_for
 SHORT_PROMPT_CHARS = 4_000
 """A prompt up to this long is shown to the model whole; of a longer one it is told."""
 
+CONNECTIONS = 1_024
+
 
 class _Shared:
     """What all runs of the process share: one loop, its connections, a warm interpreter."""
 
     def __init__(self) -> None:
         self.loop = LoopThread()
-        self.http = HttpPool(limit=1024)
+        self.http = HttpPool(limit=CONNECTIONS)
         self.sandbox = ProcessSandbox()
         self.loop.at_exit(self.sandbox.aclose)
         self.loop.at_exit(self.http.aclose)
+        self._warming = False
+        os.register_at_fork(after_in_child=self._forked)
+
+    def _forked(self) -> None:
+        self._warming = False
+        self.http = HttpPool(limit=CONNECTIONS)
+        self.sandbox.forked()
+        self.loop.at_exit(self.sandbox.aclose)
+        self.loop.at_exit(self.http.aclose)
+
+    def warm(self) -> None:
+        """Starts on what the first run would have to wait for, while nobody waits."""
+        if not self._warming:
+            self._warming = True
+            self.loop.call(self.sandbox.warm)
+            threading.Thread(target=self.http.warm, name="unspool-warm", daemon=True).start()
 
 
 _SHARED = _Shared()
@@ -91,6 +111,7 @@ class RLM:
         )
         self._root = wiring.model(model)
         self._sub = self._root if sub_model is None else wiring.model(sub_model)
+        _SHARED.warm()
         self._max_depth = max_depth
         self._limits = limits or Limits()
         self._pack = load_pack(pack or pack_for(self._root.name))

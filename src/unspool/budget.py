@@ -37,7 +37,7 @@ class Limits:
     """Requests to models, those of the root among them."""
     cell_seconds: float = 60.0
     """A cell's own time; waiting for models does not count."""
-    parallel: int = 256
+    parallel: int = 512
     """Sub-calls in flight at the same time."""
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from unspool.config import Settings
 from unspool.errors import ConfigurationError, UnknownModel
@@ -108,12 +109,18 @@ class Wiring:
             if not found:
                 from unspool.models.prices import pricer
 
-                listed = (row.prices if row else None) or url
                 local = row.local if row else False
+                listed = row.prices if row else None if _on_this_machine(url) else url
                 found.append(pricer(listed, name, prices=self.prices, local=local))
             return found[0](usage)
 
         return price
+
+
+def _on_this_machine(url: str) -> bool:
+    """Whether a server is on the loopback: no list has a price for its models."""
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
 def _checked(given: Any) -> Model:

@@ -6,7 +6,11 @@ import asyncio
 import itertools
 import json
 import logging
+import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -536,3 +540,51 @@ def test_empty_contexts_are_refused_before_any_model_is_called(tmp_path: Path) -
             with pytest.raises(ContextError, match="empty"):
                 rlm.run("q", given)
             assert server.requests == []
+
+
+def test_a_forked_process_makes_runs_of_its_own() -> None:
+    with ScriptedServer(lambda request: cell("FINAL(context)")) as server:
+
+        def one(text: str) -> str:
+            return str(RLM("root", base_url=server.base_url, api_key="k").run("q", text).answer)
+
+        assert one("before") == "before"
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.write(write, one("in the child").encode())
+            finally:
+                os._exit(0)
+        os.close(write)
+        with os.fdopen(read) as answer:
+            assert answer.read() == "in the child"
+        os.waitpid(child, 0)
+        assert one("after") == "after"
+
+
+def test_nothing_is_left_behind_when_the_process_ends(tmp_path: Path) -> None:
+    code = (
+        "from unspool import RLM\nimport os, sys\n"
+        "r = RLM('root', base_url=sys.argv[1], api_key='k').run('q', 'c')\nprint(r.answer)"
+    )
+    script = [
+        cell("import os, subprocess\nprint(os.getpid())\nsubprocess.Popen(['sleep', '60'])"),
+        cell("FINAL(os.getpid())"),
+    ]
+    with ScriptedServer(script) as server:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code, server.base_url],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            env=dict(os.environ) | {"TMPDIR": str(tmp_path)},
+        )
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []
+    for _ in range(200):
+        if not Path(f"/proc/{done.stdout.strip()}").exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError("the REPL's process is still there")

@@ -61,7 +61,7 @@ def _named(source: Any) -> str:
 
 
 def _names_a_file(text: str) -> bool:
-    if not text.strip() or len(text) > LONGEST_PATH_CHARS or "\n" in text or "\0" in text:
+    if len(text) > LONGEST_PATH_CHARS or not text.strip() or "\n" in text or "\0" in text:
         return False
     return os.path.exists(text)
 

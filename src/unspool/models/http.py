@@ -54,6 +54,10 @@ class HttpPool:
     def __repr__(self) -> str:
         return f"HttpPool(limit={self._limit})"
 
+    def warm(self) -> None:
+        """Imports the HTTP library, which the first request would wait for."""
+        import aiohttp  # noqa: F401
+
     async def post(self, endpoint: Endpoint, body: bytes) -> HttpReply:
         """Sends `body` and reads the whole reply, whatever its status.
 

@@ -27,8 +27,9 @@ GRACE_S = 2.0
 INTERRUPTS = 4
 START_S = 30.0
 EXIT_S = 1.0
-THREADED_BYTES = 4 << 20
-"""A context longer than this is written to shared memory on a thread."""
+THREADED_CHARS = 4 << 20
+"""A context longer than this is written to shared memory, and freed, on a thread."""
+PIECE_CHARS = 1 << 18
 
 
 class ProcessSandbox:
@@ -67,6 +68,15 @@ class ProcessSandbox:
             raise
         return repl
 
+    def forked(self) -> None:
+        """Begins anew in a process that was forked off: the REPLs are its parent's."""
+        self._zygote.forget()
+        self._zygote = Zygote()
+
+    def warm(self) -> None:
+        """Starts the interpreter that REPLs are forked from, so that the first need not wait."""
+        self._zygote.warm()
+
     async def aclose(self) -> None:
         """Ends the interpreter and every REPL that is still open."""
         self._zygote.close()
@@ -81,7 +91,7 @@ class SharedContext:
     @classmethod
     async def of(cls, context: Context) -> SharedContext:
         """Writes `context` to shared memory."""
-        if context.chars > THREADED_BYTES:
+        if context.chars > THREADED_CHARS:
             return await asyncio.to_thread(cls._write, context.value)
         return cls._write(context.value)
 
@@ -89,18 +99,21 @@ class SharedContext:
     def _write(cls, value: Any) -> SharedContext:
         kind = "text" if type(value) is str else "json"
         text = value if kind == "text" else wire.dumps(wire.encode(value))
-        data = memoryview(text.encode("utf-8", "surrogatepass"))
-        fd = _memory_file()
-        done = 0
-        while done < len(data):
-            done += os.write(fd, data[done:])
-        return cls(kind, fd, len(data))
+        fd, size = _memory_file(), 0
+        for at in range(0, len(text), PIECE_CHARS):  # in pieces: never a second whole copy
+            data = memoryview(text[at : at + PIECE_CHARS].encode("utf-8", "surrogatepass"))
+            size += len(data)
+            while data:
+                data = data[os.write(fd, data) :]
+        return cls(kind, fd, size)
 
-    def close(self) -> None:
-        """Gives up this end."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+    async def close(self) -> None:
+        """Gives up this end; where it is the last one, the memory is freed."""
+        fd, self.fd = self.fd, -1
+        if self.bytes > THREADED_CHARS:
+            await asyncio.to_thread(os.close, fd)
+        else:
+            os.close(fd)
 
 
 def _memory_file() -> int:
@@ -197,7 +210,7 @@ class ProcessRepl:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-        self._shared.close()
+        await self._shared.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _reason(self) -> str:

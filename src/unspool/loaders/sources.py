@@ -102,16 +102,22 @@ def _joined(paths: Sequence[Path]) -> Context:
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
-    """Each file with the name it goes by, folders in the order of their names."""
-    for path in paths:
+    """Each file with the name it goes by, folders in the order of their names.
+
+    A name is the path below what all paths have in common: each character of it is paid for.
+    """
+    given = list(paths)
+    common = os.path.commonpath([path.absolute().parent for path in given])
+    for path in given:
         if not path.is_dir():
-            yield str(path), path
+            yield os.path.relpath(path.absolute(), common), path
             continue
         for folder, folders, files in os.walk(path):
             folders[:] = sorted(f for f in folders if f[0] != "." and f not in SKIPPED_FOLDERS)
             for file in sorted(f for f in files if f[0] != "."):
                 found = Path(folder, file)
-                yield str(found.relative_to(path)), found
+                top = path if len(given) == 1 else Path(common)
+                yield os.path.relpath(found, top), found
 
 
 def _text_bytes(path: Path) -> bytes | None:

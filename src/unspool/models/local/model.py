@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from unspool.errors import ModelFileError, ModelUnavailable
 from unspool.models.chat import ChatModel
@@ -44,6 +45,8 @@ class EmbeddedModel:
         Raises:
             MissingExtra, ModelFileError: the server cannot be started.
         """
+        if request.temperature is None:
+            request = replace(request, temperature=0.0)  # a small model wanders soon enough
         chars = sum(len(message.content) for message in request.messages)
         tokens = int(chars / CHARS_PER_TOKEN) + (request.max_tokens or REPLY_TOKENS)
         chat = await self._ready()

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-LINE_CHARS = 400
+LINE_CHARS = 280
 """Shown of one line; of a longer one, the part around the match."""
 MOST_MATCHES = 20_000
 """Matches that are looked at before the best of them are chosen."""

@@ -16,7 +16,7 @@ from unspool import RLM
 from unspool.cli.progress import told
 from unspool.events import RunEnded
 
-QUESTION = "Which port number does IMAP over SSL use by default?"
+QUESTION = "Which value does the constant IMAP4_SSL_PORT have?"
 RIGHT = str(imaplib.IMAP4_SSL_PORT)
 LEFT_OUT = {"site-packages", "test", "tests", "__pycache__", "ensurepip", "lib2to3"}
 

@@ -9,6 +9,12 @@ from unspool.engine.packs import Pack
 from unspool.types import Message, Observation, Request
 
 NAMES_SHOWN = 5
+REPEATED = (
+    "You have written exactly this before. Finish with FINAL, if the output shows the answer, or"
+    " do something else: search for other words."
+)
+UNSTUCK = 0.8
+"""Temperature after a repeated reply, where it is 0: else the same would come for ever."""
 
 
 class History:
@@ -20,6 +26,8 @@ class History:
     def __init__(self, pack: Pack, question: str, context: Context, *, turns: int) -> None:
         self._pack = pack
         self._turns = turns
+        self._replies: set[str] = set()
+        self._repeated = False
         self._values = {"question": question, "turns": str(turns)}
         described = {**self._values, "context": describe(context, pack.preview_chars)}
         self.opening = pack.fill(pack.opening, described)
@@ -33,10 +41,11 @@ class History:
     def request(self) -> Request:
         """What to send to the root model now."""
         pack = self._pack
+        stuck = self._repeated and pack.temperature == 0
         return Request(
             tuple(self._messages),
             max_tokens=pack.max_tokens,
-            temperature=pack.temperature,
+            temperature=UNSTUCK if stuck else pack.temperature,
             stop=pack.stop,
         )
 
@@ -45,7 +54,10 @@ class History:
         pack = self._pack
         values = {**self._values, "turn": str(turn + 1)}
         last = turn + 1 >= self._turns
-        parts = [feedback, pack.last_turn if last else "", pack.reminder]
+        self._repeated = reply.strip() in self._replies
+        self._replies.add(reply.strip())
+        again = REPEATED if self._repeated else ""
+        parts = [feedback, again, pack.last_turn if last else "", pack.reminder]
         shown = "\n\n".join(
             pack.fill(part, values) if part != feedback else part for part in parts if part
         )

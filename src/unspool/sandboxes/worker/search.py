@@ -49,17 +49,26 @@ class Searcher:
         self._starts = [start for _, start in documents]
         self._documents = [name for name, _ in documents]
         self._question = _stems(question)
+        self._searched: set[str] = set()
 
     def search(self, pattern: str, limit: int = 10) -> Hits:
         """Lines of `context` that match a regular expression or contain words (case does
         not matter). Each is a string. Where nothing matches, the nearest lines come back,
-        and say so."""
+        and say so; they also do when the same is searched again."""
         pattern = pattern.pattern if isinstance(pattern, re.Pattern) else str(pattern)
         if not pattern.strip():
             raise ValueError("search needs a pattern: a word, a phrase or a regular expression")
+        again = pattern in self._searched
+        self._searched.add(pattern)
         places = self._matches(_compiled(pattern))
         if not places:
             return self.nearest(pattern, limit)
+        if again and len(places) > limit:
+            return self._nearest(
+                _stems(pattern) + self._question,
+                limit,
+                f"You have searched for {pattern!r} before. The lines nearest to the question:",
+            )
         chosen = self._best(places, limit)
         left = len(places) - len(chosen)
         more = (
@@ -69,12 +78,14 @@ class Searcher:
 
     def nearest(self, words: str, limit: int = 10) -> Hits:
         """The lines that share the rarest words with `words`."""
-        stems = _stems(words) or self._question
-        scored = self._scored(stems) if stems else []
-        if not scored:
-            return Hits([], head=f"No line of context matches {words!r}, nor comes near.")
-        lines = (self._line(*item) for item in scored[:limit])
-        return Hits(lines, head=f"No exact match for {words!r}. The nearest lines:")
+        head = f"No exact match for {words!r}. The nearest lines:"
+        return self._nearest(_stems(words) or self._question, limit, head) or Hits(
+            [], head=f"No line of context matches {words!r}, nor comes near."
+        )
+
+    def _nearest(self, stems: Sequence[str], limit: int, head: str) -> Hits:
+        scored = self._scored(list(dict.fromkeys(stems))) if stems else []
+        return Hits((self._line(*item) for item in scored[:limit]), head=head)
 
     def _matches(self, regex: re.Pattern[str]) -> list[tuple[Place, int]]:
         found: dict[Place, int] = {}
@@ -108,16 +119,34 @@ class Searcher:
                 start, end = _line_around(text, match.start())
                 lines.setdefault((number, start, end), {}).setdefault(stem, match.start())
 
-        def score(stems_of_line: Mapping[str, int]) -> float:
-            total = sum(seen.values())
-            return sum(math.log(1 + total / seen[stem]) for stem in stems_of_line)
+        total = sum(seen.values())
+        named = self._named(regex, stems)
 
-        ranked = sorted(lines.items(), key=lambda item: -score(item[1]))
+        def score(line: tuple[Place, Mapping[str, int]]) -> float:
+            (number, start, _), found = line
+            name = named.get(self._document(number, start), set()) - found.keys()
+            return -sum(rare(word) for word in found) - sum(map(rare, name)) / 2
+
+        def rare(word: str) -> float:
+            return math.log(1 + total / max(1, seen[word]))
+
+        ranked = sorted(lines.items(), key=score)
         distinct: dict[str, tuple[Place, int]] = {}
         for (number, start, end), found in itertools.islice(ranked, 1_000):
             text = self._texts[number][start : min(end, start + LINE_CHARS)].strip()
             distinct.setdefault(text, ((number, start, end), min(found.values())))
         return list(distinct.values())
+
+    def _named(self, regex: re.Pattern[str], stems: Sequence[str]) -> dict[int, set[str]]:
+        """Which of the words are in the name of each document: they count for its lines."""
+        found = {
+            index: {_stem_of(word.lower(), stems) for word in regex.findall(name)}
+            for index, name in enumerate(self._documents)
+        }
+        return {index: words for index, words in found.items() if words}
+
+    def _document(self, number: int, at: int) -> int:
+        return bisect.bisect_right(self._starts, at) - 1 if self._documents else -1 - number
 
     def _line(self, place: Place, at: int) -> str:
         number, start, end = place
@@ -129,7 +158,7 @@ class Searcher:
     def _where(self, number: int, at: int) -> str:
         text, name, first = self._texts[number], self._names[number], 0
         if self._documents:
-            index = max(0, bisect.bisect_right(self._starts, at) - 1)
+            index = max(0, self._document(number, at))
             name, first = self._documents[index], self._starts[index]
         line = text.count("\n", first, at) + 1
         return f"{name} line {line}" if name else f"line {line}"

@@ -9,7 +9,7 @@ import secrets
 import threading
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 from unspool.budget import Ledger, Limits
 from unspool.config import DEFAULT_LOCAL, Settings, from_environment
@@ -28,6 +28,8 @@ from unspool.spec import RunSpec
 from unspool.types import Result
 from unspool.wiring import Prices, Wiring, pack_for
 
+Isolation = Literal["confined", "none"]
+
 SHORT_PROMPT_CHARS = 4_000
 """A prompt up to this long is shown to the model whole; of a longer one it is told."""
 
@@ -41,8 +43,8 @@ class _Shared:
         self.loop = LoopThread()
         self.http = HttpPool(limit=CONNECTIONS)
         self.sandbox = ProcessSandbox()
-        self.loop.at_exit(self.sandbox.aclose)
-        self.loop.at_exit(self.http.aclose)
+        self.unconfined = ProcessSandbox(confined=False)
+        self._close_at_exit()
         self._warming = False
         os.register_at_fork(after_in_child=self._forked)
 
@@ -50,8 +52,12 @@ class _Shared:
         self._warming = False
         self.http = HttpPool(limit=CONNECTIONS)
         self.sandbox.forked()
-        self.loop.at_exit(self.sandbox.aclose)
-        self.loop.at_exit(self.http.aclose)
+        self.unconfined.forked()
+        self._close_at_exit()
+
+    def _close_at_exit(self) -> None:
+        for part in (self.sandbox, self.unconfined, self.http):
+            self.loop.at_exit(part.aclose)
 
     def warm(self) -> None:
         """Starts on what the first run would have to wait for, while nobody waits."""
@@ -73,7 +79,9 @@ class RLM:
     answers, and a warning says so. `prices` gives USD per million tokens (input, output
     and optionally cached input) by model name. `pack` names the prompts to use; by default
     they are chosen by the model's name. `retries` is how often a request is sent again when
-    its server is overloaded, out of reach or cuts the connection.
+    its server is overloaded, out of reach or cuts the connection. `isolation="none"` lets the
+    model's code do whatever this user may; without it a run is refused where the machine
+    cannot confine.
 
     One object may serve any number of runs at the same time, from any threads.
 
@@ -94,6 +102,7 @@ class RLM:
         prices: Prices | None = None,
         pack: str | None = None,
         retries: int = 5,
+        isolation: Isolation = "confined",
     ) -> None:
         settings = from_environment()
         if model is None:
@@ -111,6 +120,9 @@ class RLM:
         )
         self._root = wiring.model(model)
         self._sub = self._root if sub_model is None else wiring.model(sub_model)
+        if isolation not in get_args(Isolation):
+            raise ConfigurationError(f"isolation={isolation!r}: give 'confined' or 'none'")
+        self._sandbox = _SHARED.unconfined if isolation == "none" else _SHARED.sandbox
         _SHARED.warm()
         self._max_depth = max_depth
         self._limits = limits or Limits()
@@ -173,7 +185,7 @@ class RLM:
             root=self._root,
             sub=self._sub,
             models={model.name: model for model in (self._root, self._sub)},
-            sandbox=_SHARED.sandbox,
+            sandbox=self._sandbox,
             pack=self._pack,
             listen=listen,
             stop=stop,

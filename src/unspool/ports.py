@@ -58,9 +58,12 @@ class Repl(Protocol):
 class Sandbox(Protocol):
     """Where REPLs live."""
 
-    @property
-    def isolation(self) -> str:
-        """What holds the model's code, in one line."""
+    async def check(self) -> str:
+        """What holds the model's code, in one line; soon known after the first time.
+
+        Raises:
+            SandboxError: the sandbox does not work here, or cannot hold what it promises.
+        """
         ...
 
     async def open(

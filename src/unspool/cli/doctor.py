@@ -23,12 +23,12 @@ from unspool.wiring import model_folder
 def doctor() -> int:
     """Prints a line for each thing; gives the exit code, 1 when the REPL does not work."""
     settings = from_environment()
-    works, repl = asyncio.run(_repl())
+    works, repl, isolation = asyncio.run(_repl())
     lines = [
         ("python", f"{platform.python_version()} on {platform.platform()}"),
         ("cores", str(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count())),
         ("REPL", repl),
-        ("isolation", ProcessSandbox.isolation),
+        ("isolation", isolation),
         *(("model", line) for line in _models(settings)),
         ("extras", ", ".join(_extras()) or "none"),
         ("keys", ", ".join(_keys(settings)) or "none is set"),
@@ -39,22 +39,23 @@ def doctor() -> int:
     return 0 if works else 1
 
 
-async def _repl() -> tuple[bool, str]:
-    """Opens a REPL and runs a cell in it."""
+async def _repl() -> tuple[bool, str, str]:
+    """Opens a REPL and runs a cell in it: whether it works, in words, and what holds it."""
 
     async def no_calls(name: str, args: object) -> None:
         raise UnspoolError(f"{name} is not there")
 
     sandbox = ProcessSandbox()
     try:
+        isolation = await sandbox.check()
         repl = await sandbox.open(Context("a b"), no_calls, question="?", cell_seconds=10)
         observation = await repl.run(Cell("len(context)", 1))
         await repl.aclose()
     except UnspoolError as failed:
-        return False, f"does not work: {failed}"
+        return False, f"does not work: {failed}", "none"
     finally:
         await sandbox.aclose()
-    return observation.value.text == "3", "works"
+    return observation.value.text == "3", "works", isolation
 
 
 def _models(settings: Settings) -> Iterator[str]:

@@ -57,7 +57,8 @@ class Run:
         Raises:
             ModelError, SandboxError: before the first turn has ended, when nothing is lost.
         """
-        self._emit_start()
+        isolation = await self._parts.sandbox.check()
+        self._emit_start(isolation)
         started_s = self._ledger.elapsed_s
         status, error = await self._until_an_end()
         best = self._loop.best
@@ -71,12 +72,12 @@ class Run:
             usage=self._trajectory.usage,
             seconds=self._ledger.elapsed_s - started_s,
             error=error,
-            isolation=self._parts.sandbox.isolation,
+            isolation=isolation,
         )
         self._emit(events.RunEnded, result=result)
         return result
 
-    def _emit_start(self) -> None:
+    def _emit_start(self, isolation: str) -> None:
         spec, parts = self._spec, self._parts
         self._emit(
             events.RunStarted,
@@ -85,7 +86,7 @@ class Run:
             sub_model=parts.sub.name,
             context_kind=self._context.kind,
             context_chars=self._context.chars,
-            isolation=parts.sandbox.isolation,
+            isolation=isolation,
             pack=parts.pack.name,
             depth=spec.depth,
             parent_id=spec.parent_id,

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +28,31 @@ GRACE_S = 2.0
 INTERRUPTS = 4
 START_S = 30.0
 EXIT_S = 1.0
+UNCONFINED = "To run the model's code without confinement all the same, give isolation='none'."
 THREADED_CHARS = 4 << 20
 """A context longer than this is written to shared memory, and freed, on a thread."""
 PIECE_CHARS = 1 << 18
 
 
 class ProcessSandbox:
-    """REPLs forked from one warm interpreter. Use it on one event loop only."""
+    """REPLs forked from one warm interpreter. Use it on one event loop only.
 
-    isolation = "a process of its own with a clean environment and no keys; not confined"
+    A REPL is confined (see `worker.confine`), or where that is impossible refused;
+    `confined=False` is the caller's own decision to do without.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, confined: bool = True) -> None:
         self._zygote = Zygote()
+        self._confined = confined
+        self._checked: str | None = None
+
+    async def check(self) -> str:
+        """See `unspool.ports.Sandbox`. A REPL is opened for it, once."""
+        if self._checked is None:
+            repl = await self.open(Context("?"), _no_calls, question="?", cell_seconds=START_S)
+            self._checked = _described(repl.layers)
+            await repl.aclose()
+        return self._checked
 
     async def open(
         self,
@@ -60,6 +74,7 @@ class ProcessSandbox:
             "documents": [[d.name, d.start] for d in context.documents],
             "question": question,
             "nearest": nearest,
+            "confined": self._confined,
         }
         try:
             await repl.start()
@@ -116,6 +131,21 @@ class SharedContext:
             os.close(fd)
 
 
+async def _no_calls(name: str, args: object) -> None:
+    raise SandboxError(f"{name} cannot be called here")
+
+
+def _described(layers: Sequence[str]) -> str:
+    own = "a process of its own with a clean environment"
+    return f"{own}, confined by {', '.join(layers)}" if layers else f"{own}, NOT confined"
+
+
+def _in_memory() -> str | None:
+    """A folder that is no disk, for what cells write; None: the system's for temporary files."""
+    shared = "/dev/shm"
+    return shared if os.path.isdir(shared) and os.access(shared, os.W_OK) else None
+
+
 def _memory_file() -> int:
     if sys.platform == "linux":
         return os.memfd_create("unspool-context", os.MFD_CLOEXEC)
@@ -133,7 +163,9 @@ class ProcessRepl:
         self._zygote, self._shared, self._door = zygote, shared, door
         self._cell_seconds = cell_seconds
         self.opening: dict[str, Any] = {}
-        self._folder = Path(tempfile.mkdtemp(prefix="unspool-"))
+        self.layers: tuple[str, ...] = ()
+        """What holds the cells, once the REPL is open."""
+        self._folder = Path(tempfile.mkdtemp(prefix="unspool-", dir=_in_memory()))
         self._calls: set[asyncio.Task[None]] = set()
         self._session = 0
         self._link: Link | None = None
@@ -244,10 +276,18 @@ class ProcessRepl:
                 call.add_done_callback(self._calls.discard)
             case {"op": "done"} if self._done is not None and not self._done.done():
                 self._done.set_result(frame)
-            case {"op": "ready"} if self._ready is not None and not self._ready.done():
-                self._ready.set_result(None)
+            case {"op": "ready", "layers": [*layers]} if self._starting:
+                self.layers = tuple(map(str, layers))
+                self._starting.set_result(None)
+            case {"op": "refused", "why": str(why)} if self._starting:
+                self._starting.set_exception(SandboxError(f"{why}. {UNCONFINED}"))
             case _:
                 raise wire.WireError("a frame that nobody waits for")
+
+    @property
+    def _starting(self) -> asyncio.Future[None] | None:
+        """What waits for the REPL to be ready; None when nothing does."""
+        return None if self._ready is None or self._ready.done() else self._ready
 
     async def _serve(self, number: int, name: str, args: list[Any]) -> None:
         clock = self._clock
@@ -270,10 +310,10 @@ class ProcessRepl:
         if self._session:
             self._zygote.kill(self._session)
         self._link = None
-        if self._ready is not None and not self._ready.done() and not self._closed:
+        if self._starting is not None and not self._closed:
             self._drain()
             said = " ".join(self._raw.parts()[0].split())[-500:]
-            self._ready.set_exception(SandboxError(f"the REPL ended while it started: {said}"))
+            self._starting.set_exception(SandboxError(f"the REPL ended while it started: {said}"))
         if self._done is not None and not self._done.done():
             self._done.set_result(None)
 

@@ -17,6 +17,7 @@ from typing import Any
 from . import show, wire
 from .capture import Roll, Stream
 from .channel import Channel
+from .confine import NotConfined, confine
 from .execute import Executor, explain, fresh_main
 from .hints import looked_for
 from .search import Searcher
@@ -32,6 +33,7 @@ class Session:
         self._channel = Channel(sock)
         opening = self._channel.command()
         context = _bound(context_fd, opening["kind"], opening["bytes"])
+        self._layers = self._confined(opening)
         self._namespace = fresh_main().__dict__
         self._ending = Ending(self._namespace)
         self._own = self._offer(context, opening)
@@ -40,6 +42,16 @@ class Session:
         self._builtins = dict(vars(builtins))
         self._in_cell = False
         signal.signal(signal.SIGINT, self._interrupted)
+
+    def _confined(self, opening: Mapping[str, Any]) -> list[str]:
+        """Puts on what holds the cells; ends the process where that cannot be done."""
+        if not opening["confined"]:
+            return []
+        try:
+            return confine(os.getcwd(), context_bytes=opening["bytes"])
+        except NotConfined as missing:
+            self._channel.send({"op": "refused", "why": str(missing)})
+            os._exit(1)
 
     def _offer(self, context: Any, opening: Mapping[str, Any]) -> Mapping[str, Any]:
         """Puts what the model may use into the namespace; gives it as a mapping too."""
@@ -61,7 +73,7 @@ class Session:
 
     def serve(self) -> None:
         """Runs cells until the host closes the socket."""
-        self._channel.send({"op": "ready"})
+        self._channel.send({"op": "ready", "layers": self._layers})
         while True:
             command = self._channel.command()
             self._send_done(self._run(command["number"], command["code"]))

@@ -82,7 +82,7 @@ KEYS = {
     "garbage": "import gc\nKEY = 'sk-' + 'host-0123456789'\n"
     "took([o for o in gc.get_objects() if type(o) is dict and o.get('OPENAI_API_KEY') == KEY])",
     "frames": "KEY = 'sk-' + 'host-0'\nf = sys._getframe()\nwhile f:\n"
-    "    took([v for v in f.f_locals.values() if isinstance(v, str) and KEY in v])\n"
+    "    took([v for v in f.f_locals.values() if isinstance(v, str) and KEY in v and v != KEY])\n"
     "    f = f.f_back",
     "process_vm_readv": "call(310, os.getppid(), 0, 0, 0, 0, 0)",
     "the kernel's keyring": "call(250, 0, -3, 0, 0, 0)",

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from unspool import UnspoolError
-from unspool.sandboxes.process import ProcessRepl
+from unspool.sandboxes.repl import ProcessRepl
 from unspool.types import Cell, Observation
 
 

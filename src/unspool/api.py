@@ -144,15 +144,15 @@ class RLM:
             ConfigurationError: the question is empty.
             ModelError, SandboxError: before anything was achieved.
         """
-        return Stream(self, question, load_context(context)).result()
+        return _UnderWay(self, question, load_context(context)).result()
 
     async def arun(self, question: str, context: Any) -> Result:
         """`run`, awaited. Cancelling it ends the run and all its requests."""
-        return await Stream(self, question, load_context(context)).aresult()
+        return await _UnderWay(self, question, load_context(context)).aresult()
 
     def stream(self, question: str, context: Any) -> Stream:
         """Starts a run and gives its events as they happen."""
-        return Stream(self, question, load_context(context), in_pieces=True)
+        return Stream(self, question, load_context(context))
 
     def astream(self, question: str, context: Any) -> Stream:
         """The same for `async for`."""
@@ -165,12 +165,12 @@ class RLM:
         code. A text is never taken for the name of a file.
         """
         question, context = _split(prompt)
-        return Stream(self, question, context).result()
+        return _UnderWay(self, question, context).result()
 
     async def acompletion(self, prompt: str | Sequence[Mapping[str, Any]]) -> Result:
         """`completion`, awaited."""
         question, context = _split(prompt)
-        return await Stream(self, question, context).aresult()
+        return await _UnderWay(self, question, context).aresult()
 
     async def _run(
         self,
@@ -194,37 +194,23 @@ class RLM:
         return await Run(spec, context, parts, Ledger(self._limits)).result()
 
 
-class Stream:
-    """A run under way: iterate over it for its events, with `for` or `async for`.
-
-    The last event is `RunEnded`, which has the result. `stop` ends the run early; its best
-    answer so far is in the result, whose status is then `cancelled`.
-    """
+class _UnderWay:
+    """A run that has been started on the package's loop."""
 
     def __init__(
-        self, rlm: RLM, question: str, context: Context, *, in_pieces: bool = False
+        self,
+        rlm: RLM,
+        question: str,
+        context: Context,
+        listen: Callable[[Event], None] = lambda event: None,
+        *,
+        in_pieces: bool = False,
     ) -> None:
         if not question.strip():
             raise ConfigurationError("the question is empty: say what you want to know.")
-        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._stop = asyncio.Event()
-        work = rlm._run(question, context, self._events.put, self._stop, in_pieces)
+        work = rlm._run(question, context, listen, self._stop, in_pieces)
         self._outcome = _SHARED.loop.submit(work)
-        self._outcome.add_done_callback(lambda _: self._events.put(None))
-
-    def __iter__(self) -> Iterator[Event]:
-        while (event := self._events.get()) is not None:
-            yield event
-        self._outcome.result()
-
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        try:
-            while (event := await self._next()) is not None:
-                yield event
-        except (asyncio.CancelledError, GeneratorExit):
-            self._outcome.cancel()
-            raise
-        self._outcome.result()
 
     def stop(self) -> None:
         """Ends the run soon, with the best answer so far. May be called from anywhere."""
@@ -242,6 +228,33 @@ class Stream:
     async def aresult(self) -> Result:
         """Waits for the end without holding up the loop; being cancelled ends the run."""
         return await asyncio.wrap_future(self._outcome)
+
+
+class Stream(_UnderWay):
+    """A run under way: iterate over it for its events, with `for` or `async for`.
+
+    The last event is `RunEnded`, which has the result. `stop` ends the run early; its best
+    answer so far is in the result, whose status is then `cancelled`.
+    """
+
+    def __init__(self, rlm: RLM, question: str, context: Context) -> None:
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        super().__init__(rlm, question, context, self._events.put, in_pieces=True)
+        self._outcome.add_done_callback(lambda _: self._events.put(None))
+
+    def __iter__(self) -> Iterator[Event]:
+        while (event := self._events.get()) is not None:
+            yield event
+        self._outcome.result()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        try:
+            while (event := await self._next()) is not None:
+                yield event
+        except (asyncio.CancelledError, GeneratorExit):
+            self._outcome.cancel()
+            raise
+        self._outcome.result()
 
     async def _next(self) -> Event | None:
         try:

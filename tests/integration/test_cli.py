@@ -220,6 +220,18 @@ def test_a_wrong_key_says_where_keys_come_from_and_shows_none(tmp_path: Path, te
     assert "sk-wrong" not in done.stderr
 
 
+def test_without_confinement_only_when_asked_for(tmp_path: Path, text: Path) -> None:
+    for isolation, held in (("confined", "confined by"), ("none", "NOT confined")):
+        with ScriptedServer([FINISH]) as server:
+            done = unspool(
+                *("ask", "which?", str(text), "--model", "root", "--base-url", server.base_url),
+                *("--isolation", isolation),
+                home=tmp_path,
+                OPENAI_API_KEY="k",
+            )
+        assert held in done.stderr
+
+
 def test_usage_is_shown_for_a_command_that_is_not_understood(tmp_path: Path) -> None:
     assert unspool("frobnicate", home=tmp_path).returncode == 2
     assert unspool(home=tmp_path).returncode == 2

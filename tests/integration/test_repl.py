@@ -543,3 +543,18 @@ async def test_a_search_of_its_own_that_finds_nothing_is_shown_the_nearest_lines
     assert (await run("x = 1")).notes == ()
     silent = await open_repl("the vault code is 8812")
     assert (await silent(code)).notes == ()
+
+
+async def test_a_process_that_ends_between_cells_is_noticed_in_the_next(
+    open_repl: OpenRepl,
+) -> None:
+    run = await open_repl("kept")
+    seen = await run(
+        "import os, threading, time\nx = 1\n"
+        "threading.Thread(target=lambda: (time.sleep(0.2), os._exit(0))).start()"
+    )
+    assert seen.error == ""
+    await asyncio.sleep(0.6)
+    seen = await run("context, 'x' in globals()")
+    assert seen.value.text == "('kept', False)"
+    assert "All variables are gone" in seen.notes[0]

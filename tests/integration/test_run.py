@@ -588,3 +588,38 @@ def test_nothing_is_left_behind_when_the_process_ends(tmp_path: Path) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("the REPL's process is still there")
+
+
+class Breaking:
+    """A model of somebody's that raises what it likes."""
+
+    name = "breaking"
+
+    def __init__(self, *replies: str) -> None:
+        self._replies = list(replies)
+
+    async def complete(
+        self, request: Request, on_text: Callable[[str], None] | None = None
+    ) -> Completion:
+        if not self._replies:
+            raise ZeroDivisionError("inside")
+        return Completion(self._replies.pop(0), Usage(calls=1), self.name)
+
+    async def aclose(self) -> None: ...
+
+
+def test_what_a_model_object_raises_comes_out_as_ours() -> None:
+    with pytest.raises(ModelError, match="'breaking' raised ZeroDivisionError: inside"):
+        RLM(Breaking()).run("q", "c")
+    result = RLM(Breaking(cell("answer['content'] = 'kept'"))).run("q", "c")
+    assert (result.status, result.answer) == ("failed", "kept")
+
+
+async def test_leaving_a_stream_early_ends_the_run() -> None:
+    with ScriptedServer([Reply("late", latency_s=60)]) as server:
+        stream = RLM("root", base_url=server.base_url, api_key="k").astream("q", "c")
+        async for event in stream:
+            if isinstance(event, events.TurnStarted):
+                break
+        stream.stop()
+        assert (await stream.aresult()).status == "cancelled"

@@ -42,7 +42,13 @@ def _rlm(options: argparse.Namespace, progress: Progress) -> RLM:
     limits = Limits(turns=options.max_turns, seconds=options.max_seconds, usd=options.max_usd)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what it would say has been said
-        return RLM(model, base_url=options.base_url, sub_model=options.sub_model, limits=limits)
+        return RLM(
+            model,
+            base_url=options.base_url,
+            sub_model=options.sub_model,
+            limits=limits,
+            isolation=options.isolation,
+        )
 
 
 def _context(paths: list[str]) -> Any:

@@ -67,6 +67,12 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     ask.add_argument("--max-turns", type=int, default=30, metavar="N", help="default: 30")
     ask.add_argument("--max-seconds", type=float, metavar="S")
     ask.add_argument("--max-usd", type=float, metavar="USD")
+    ask.add_argument(
+        "--isolation",
+        choices=("confined", "none"),
+        default="confined",
+        help="none: let the model's code do whatever you may",
+    )
     ask.add_argument("--json", action="store_true", help="print the whole result as JSON")
     ask.add_argument("--quiet", action="store_true", help="print the answer and nothing else")
     ask.set_defaults(command=_ask)

@@ -14,7 +14,7 @@ from unspool.engine.cells import Reply, parse
 from unspool.engine.emit import Emit
 from unspool.engine.finish import UNGROUNDED, Judge, Verdict
 from unspool.engine.history import History, render
-from unspool.engine.parts import Parts
+from unspool.engine.parts import Parts, ask
 from unspool.errors import SandboxError
 from unspool.ports import CallDoor, Repl
 from unspool.spec import RunSpec
@@ -77,7 +77,7 @@ class Loop:
 
         on_text = grew if self._parts.stream else None
         with self._ledger.call(chars, request.max_tokens) as settle:
-            completion = await self._parts.root.complete(request, on_text)
+            completion = await ask(self._parts.root, request, on_text)
             settle(completion.usage)
         self._emit(events.Replied, turn=turn, completion=completion)
         return completion

@@ -9,6 +9,7 @@ from typing import Any
 
 from unspool.budget import Ledger
 from unspool.engine.emit import Emit
+from unspool.engine.parts import ask
 from unspool.errors import UnspoolError
 from unspool.events import CallEnded, CallStarted
 from unspool.ports import Model
@@ -78,7 +79,7 @@ class SubCalls:
                 self._emit(CallStarted, call=number, model=model.name, prompt=prompt)
                 reply, usage, error = "", Usage(), "cancelled"
                 try:
-                    completion = await model.complete(request)
+                    completion = await ask(model, request)
                     reply, usage, error = completion.text, completion.usage, ""
                     settle(usage)
                 except UnspoolError as failed:

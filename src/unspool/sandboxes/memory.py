@@ -1,0 +1,64 @@
+"""What host and REPL share: a context in memory, and a folder that is no disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from typing import Any
+
+from unspool.context.source import Context
+from unspool.sandboxes.worker import wire
+
+THREADED_CHARS = 4 << 20
+"""A context longer than this is written to shared memory, and freed, on a thread."""
+PIECE_CHARS = 1 << 18
+
+
+class SharedContext:
+    """A context in memory that processes share; it is gone when the last one closes it."""
+
+    def __init__(self, kind: str, fd: int, size: int) -> None:
+        self.kind, self.fd, self.bytes = kind, fd, size
+
+    @classmethod
+    async def of(cls, context: Context) -> SharedContext:
+        """Writes `context` to shared memory."""
+        if context.chars > THREADED_CHARS:
+            return await asyncio.to_thread(cls._write, context.value)
+        return cls._write(context.value)
+
+    @classmethod
+    def _write(cls, value: Any) -> SharedContext:
+        kind = "text" if type(value) is str else "json"
+        text = value if kind == "text" else wire.dumps(wire.encode(value))
+        fd, size = _memory_file(), 0
+        for at in range(0, len(text), PIECE_CHARS):  # in pieces: never a second whole copy
+            data = memoryview(text[at : at + PIECE_CHARS].encode("utf-8", "surrogatepass"))
+            size += len(data)
+            while data:
+                data = data[os.write(fd, data) :]
+        return cls(kind, fd, size)
+
+    async def close(self) -> None:
+        """Gives up this end; where it is the last one, the memory is freed."""
+        fd, self.fd = self.fd, -1
+        if self.bytes > THREADED_CHARS:
+            await asyncio.to_thread(os.close, fd)
+        else:
+            os.close(fd)
+
+
+def folder_in_memory() -> str | None:
+    """A folder that is no disk, for what cells write; None: the system's for temporary files."""
+    shared = "/dev/shm"
+    return shared if os.path.isdir(shared) and os.access(shared, os.W_OK) else None
+
+
+def _memory_file() -> int:
+    if sys.platform == "linux":
+        return os.memfd_create("unspool-context", os.MFD_CLOEXEC)
+    fd, path = tempfile.mkstemp(prefix="unspool-context-")
+    os.unlink(path)
+    return fd

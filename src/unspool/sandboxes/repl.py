@@ -1,0 +1,281 @@
+"""One REPL process, seen from the host."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from unspool.errors import SandboxError, UnspoolError
+from unspool.ports import CallDoor
+from unspool.sandboxes.link import CellClock, Link
+from unspool.sandboxes.memory import SharedContext, folder_in_memory
+from unspool.sandboxes.worker import wire
+from unspool.sandboxes.worker.capture import Roll
+from unspool.sandboxes.zygote import Zygote
+from unspool.types import Answer, Cell, Clip, Observation
+
+GRACE_S = 2.0
+"""Between the first interrupt of a cell that ran too long and its being killed."""
+INTERRUPTS = 4
+START_S = 30.0
+EXIT_S = 1.0
+LOST = "All variables are gone; `context` is as it was. Go on in small steps."
+UNCONFINED = "To run the model's code without confinement all the same, give isolation='none'."
+
+
+class ProcessRepl:
+    """One REPL process, replaced by a new one when a cell has to be killed."""
+
+    def __init__(
+        self, zygote: Zygote, shared: SharedContext, door: CallDoor, cell_seconds: float
+    ) -> None:
+        self._zygote, self._shared, self._door = zygote, shared, door
+        self._cell_seconds = cell_seconds
+        self.opening: dict[str, Any] = {}
+        self.layers: tuple[str, ...] = ()
+        """What holds the cells, once the REPL is open."""
+        self._folder = Path(tempfile.mkdtemp(prefix="unspool-", dir=folder_in_memory()))
+        self._calls: set[asyncio.Task[None]] = set()
+        self._session = 0
+        self._link: Link | None = None
+        self._output_fd = -1
+        self._raw = Roll()
+        self._ready: asyncio.Future[None] | None = None
+        self._done: asyncio.Future[dict[str, Any] | None] | None = None
+        self._clock: CellClock | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._overran = False
+        self._exit: asyncio.Future[int] | None = None
+        self._closed = False
+
+    async def start(self) -> None:
+        """Forks the REPL's process and waits until it is ready.
+
+        Raises:
+            SandboxError: it ends before it is ready, or takes longer than `START_S`.
+        """
+        loop = asyncio.get_running_loop()
+        self._ready = loop.create_future()
+        self._raw = Roll()
+        exited = self._exit = loop.create_future()
+
+        def on_exit(status: int) -> None:
+            if not exited.done():
+                exited.set_result(status)
+
+        ours, theirs = socket.socketpair()
+        self._output_fd, output = os.pipe()
+        try:
+            fds = [theirs.fileno(), output, self._shared.fd]
+            self._session = self._zygote.fork(fds, self._folder, on_exit)
+        except SandboxError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(output)
+        os.set_blocking(self._output_fd, False)
+        loop.add_reader(self._output_fd, self._drain)
+        _, self._link = await loop.create_unix_connection(
+            lambda: Link(self._received, self._lost), sock=ours
+        )
+        self._link.send(self.opening)
+        try:
+            await asyncio.wait_for(self._ready, START_S)
+        except TimeoutError as late:
+            raise SandboxError(f"the REPL was not ready within {START_S:.0f} s") from late
+
+    async def run(self, cell: Cell) -> Observation:
+        """See `unspool.ports.Repl`."""
+        if self._closed:
+            raise SandboxError("the REPL is closed")
+        notes = await self._restarted() if self._link is None else ()
+        self._done = asyncio.get_running_loop().create_future()
+        self._raw, self._overran = Roll(), False
+        clock = self._clock = CellClock(self._cell_seconds, self._overrun)
+        clock.start()
+        try:
+            assert self._link is not None
+            self._link.send({"op": "run", "number": cell.number, "code": cell.code})
+            report = await self._done
+        finally:
+            clock.stop()
+            self._clock = self._done = None
+            self._stop_timers()
+        self._drain()
+        if report is not None:
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                return self._observed(cell, report, notes)
+        return await self._lost_cell(cell)
+
+    async def aclose(self) -> None:
+        """See `unspool.ports.Repl`."""
+        if self._closed:
+            return
+        self._closed = True
+        self._end_process()
+        calls = list(self._calls)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await self._shared.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _reason(self) -> str:
+        """How the process ended, in brackets, where that is known."""
+        assert self._exit is not None
+        with contextlib.suppress(TimeoutError):
+            status = await asyncio.wait_for(self._exit, EXIT_S)
+            if status >= 0:
+                return f" (exit status {status})"
+            return f" ({_SIGNALS.get(signal.Signals(-status), f'signal {-status}')})"
+        return ""
+
+    def _end_process(self) -> None:
+        self._stop_timers()
+        if self._session:
+            self._zygote.kill(self._session)
+            self._session = 0
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+        if self._output_fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._output_fd)
+            os.close(self._output_fd)
+            self._output_fd = -1
+
+    def _received(self, frame: dict[str, Any]) -> None:
+        match frame:
+            case {"op": "call", "call": int(number), "name": str(name), "args": list(args)}:
+                call = asyncio.get_running_loop().create_task(self._serve(number, name, args))
+                self._calls.add(call)
+                call.add_done_callback(self._calls.discard)
+            case {"op": "done"} if self._done is not None and not self._done.done():
+                self._done.set_result(frame)
+            case {"op": "ready", "layers": [*layers]} if self._starting:
+                self.layers = tuple(map(str, layers))
+                self._starting.set_result(None)
+            case {"op": "refused", "why": str(why)} if self._starting:
+                self._starting.set_exception(SandboxError(f"{why}. {UNCONFINED}"))
+            case _:
+                raise wire.WireError("a frame that nobody waits for")
+
+    @property
+    def _starting(self) -> asyncio.Future[None] | None:
+        """What waits for the REPL to be ready; None when nothing does."""
+        return None if self._ready is None or self._ready.done() else self._ready
+
+    async def _serve(self, number: int, name: str, args: list[Any]) -> None:
+        clock = self._clock
+        if clock is not None:
+            clock.wait_begins()
+        try:
+            try:
+                value = await self._door(name, wire.decode(args))
+                reply = {"call": number, "value": wire.encode(value)}
+            except (UnspoolError, wire.WireError) as failed:
+                reply = {"call": number, "error": str(failed)}
+            if self._link is not None:
+                self._link.send(reply)
+        finally:
+            if clock is not None and clock is self._clock:
+                clock.wait_ends()
+
+    def _lost(self) -> None:
+        """The process has closed its socket: it ended, or what it sent was no frame."""
+        if self._session:
+            self._zygote.kill(self._session)
+        self._link = None
+        if self._starting is not None and not self._closed:
+            self._drain()
+            said = " ".join(self._raw.parts()[0].split())[-500:]
+            self._starting.set_exception(SandboxError(f"the REPL ended while it started: {said}"))
+        if self._done is not None and not self._done.done():
+            self._done.set_result(None)
+
+    def _overrun(self) -> None:
+        self._overran = True
+        loop = asyncio.get_running_loop()
+        for turn in range(INTERRUPTS):
+            delay = turn * GRACE_S / INTERRUPTS
+            self._timers.append(loop.call_later(delay, self._zygote.interrupt, self._session))
+        self._timers.append(loop.call_later(GRACE_S, self._zygote.kill, self._session))
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    def _drain(self) -> None:
+        """Reads what the process wrote to descriptors 1 and 2 past Python's streams."""
+        while self._output_fd >= 0:
+            try:
+                data = os.read(self._output_fd, 1 << 16)
+            except BlockingIOError:
+                return
+            if not data:
+                asyncio.get_running_loop().remove_reader(self._output_fd)
+                return
+            self._raw.add(data.decode("utf-8", "replace"))
+
+    async def _restarted(self) -> tuple[str, ...]:
+        """Starts a new process in place of one that ended; gives what the model must know."""
+        self._end_process()
+        await self.start()
+        return (LOST,)
+
+    def _observed(self, cell: Cell, report: dict[str, Any], before: tuple[str, ...]) -> Observation:
+        stdout, stderr, value = (_clip(*report[k]) for k in ("stdout", "stderr", "value"))
+        raw = _clip(*self._raw.parts())
+        if raw:
+            stdout = Clip(stdout.text + raw.text, stdout.cut_chars + raw.cut_chars)
+        found = report["answer"]
+        answer = found and Answer(wire.decode(found["value"]), bool(found["ready"]))
+        error, notes = str(report["error"]), [*before, *map(str, report["notes"])]
+        if self._overran:
+            notes.append(
+                f"The cell ran for more than {self._cell_seconds:g} s and was stopped. "
+                "Variables keep what they had. Do less in one cell."
+            )
+        return Observation(
+            cell=cell,
+            stdout=stdout,
+            stderr=stderr,
+            value=value,
+            error=error,
+            notes=tuple(notes),
+            names=tuple(map(str, report["names"])),
+            answer=answer or None,
+            seconds=float(report["seconds"]),
+        )
+
+    async def _lost_cell(self, cell: Cell) -> Observation:
+        """The process is gone: says so, and starts a new one."""
+        self._drain()
+        raw = _clip(*self._raw.parts())
+        if self._overran:
+            why = f"The cell ran for more than {self._cell_seconds:g} s and had to be killed."
+        else:
+            why = f"The cell ended the REPL's process{await self._reason()}."
+        return Observation(cell=cell, stdout=raw, error=why, notes=await self._restarted())
+
+
+_SIGNALS = {
+    signal.SIGSEGV: "a crash of the interpreter",
+    signal.SIGABRT: "an abort of the interpreter",
+    signal.SIGKILL: "killed: it may have used too much memory",
+}
+
+
+def _clip(head: str, tail: str, cut: int) -> Clip:
+    """Joins the ends of a text, with a line between them that says what is missing."""
+    if not cut:
+        return Clip(head + tail)
+    return Clip(f"{head}\n... {cut:,} characters left out ...\n{tail}", cut)

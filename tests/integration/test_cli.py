@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -218,6 +220,41 @@ def test_a_wrong_key_says_where_keys_come_from_and_shows_none(tmp_path: Path, te
     assert "401" in done.stderr
     assert "key" in done.stderr
     assert "sk-wrong" not in done.stderr
+
+
+def test_on_a_terminal_a_line_says_what_goes_on(tmp_path: Path, text: Path) -> None:
+    call = "```repl\nx = llm_query('a'); print(context[:20])\n```"
+    ours, theirs = pty.openpty()
+    with ScriptedServer(
+        [Reply(call, latency_s=0.5), "sub", Reply(FINISH, latency_s=0.5)]
+    ) as server:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "unspool.cli.main",
+                "ask",
+                "which?",
+                str(text),
+                "--model",
+                "root",
+                "--base-url",
+                server.base_url,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            env=_environment(tmp_path) | {"OPENAI_API_KEY": "k", "TERM": "xterm", "COLUMNS": "200"},
+        )
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal says that the other end has gone
+            while piece := os.read(ours, 4096):
+                shown += piece
+        out, _ = process.communicate(timeout=60)
+    os.close(ours)
+    assert out == b"hello\n"
+    for part in ("waiting for the model", "sub-calls: 0 in flight, 1 done", "tokens", " s"):
+        assert part in shown.decode()
 
 
 def test_without_confinement_only_when_asked_for(tmp_path: Path, text: Path) -> None:

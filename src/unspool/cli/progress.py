@@ -80,7 +80,7 @@ class Lively(Quiet):
         self._console = Console(stderr=True, highlight=False)
         self._state = State()
         self._spinner = Spinner("dots")
-        self._live = Live(self._spinner, console=self._console, transient=True)
+        self._live = Live(get_renderable=self._line, console=self._console, transient=True)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -96,7 +96,10 @@ class Lively(Quiet):
         self._state.add(event)
         for line in told(event):
             self._console.print(Text(line, style="" if line[:1] == " " else "bold"))
-        self._spinner.update(text=Text(self._state.line()))
+
+    def _line(self) -> Spinner:
+        self._spinner.update(text=Text(self._state.line(), no_wrap=True, overflow="ellipsis"))
+        return self._spinner
 
 
 class State:

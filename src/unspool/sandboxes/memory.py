@@ -25,20 +25,29 @@ class SharedContext:
     @classmethod
     async def of(cls, context: Context) -> SharedContext:
         """Writes `context` to shared memory."""
-        if context.chars > THREADED_CHARS:
-            return await asyncio.to_thread(cls._write, context.value)
-        return cls._write(context.value)
+        if context.chars <= THREADED_CHARS:
+            return cls._write(context.value)
+        writing = asyncio.ensure_future(asyncio.to_thread(cls._write, context.value))
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            writing.add_done_callback(_close_written)
+            raise
 
     @classmethod
     def _write(cls, value: Any) -> SharedContext:
         kind = "text" if type(value) is str else "json"
         text = value if kind == "text" else wire.dumps(wire.encode(value))
         fd, size = _memory_file(), 0
-        for at in range(0, len(text), PIECE_CHARS):  # in pieces: never a second whole copy
-            data = memoryview(text[at : at + PIECE_CHARS].encode("utf-8", "surrogatepass"))
-            size += len(data)
-            while data:
-                data = data[os.write(fd, data) :]
+        try:
+            for at in range(0, len(text), PIECE_CHARS):  # in pieces: never a second whole copy
+                data = memoryview(text[at : at + PIECE_CHARS].encode("utf-8", "surrogatepass"))
+                size += len(data)
+                while data:
+                    data = data[os.write(fd, data) :]
+        except BaseException:
+            os.close(fd)
+            raise
         return cls(kind, fd, size)
 
     async def close(self) -> None:
@@ -48,6 +57,12 @@ class SharedContext:
             await asyncio.to_thread(os.close, fd)
         else:
             os.close(fd)
+
+
+def _close_written(writing: asyncio.Future[SharedContext]) -> None:
+    """Frees what was written for somebody who has left."""
+    if not writing.cancelled() and writing.exception() is None:
+        os.close(writing.result().fd)
 
 
 def folder_in_memory() -> str | None:

@@ -43,7 +43,10 @@ class ProcessSandbox:
     ) -> ProcessRepl:
         """See `unspool.ports.Sandbox`."""
         self._zygote.warm()
-        shared = await SharedContext.of(context)
+        try:
+            shared = await SharedContext.of(context)
+        except OSError as failed:
+            raise SandboxError(f"there is no memory for the context: {failed}") from failed
         repl = ProcessRepl(self._zygote, shared, door, cell_seconds)
         repl.opening = {
             "op": "open",

@@ -26,6 +26,7 @@ GRACE_S = 2.0
 INTERRUPTS = 4
 START_S = 30.0
 EXIT_S = 1.0
+PIECES = 16
 LOST = "All variables are gone; `context` is as it was. Go on in small steps."
 UNCONFINED = "To run the model's code without confinement all the same, give isolation='none'."
 
@@ -41,7 +42,7 @@ class ProcessRepl:
         self.opening: dict[str, Any] = {}
         self.layers: tuple[str, ...] = ()
         """What holds the cells, once the REPL is open."""
-        self._folder = Path(tempfile.mkdtemp(prefix="unspool-", dir=folder_in_memory()))
+        self._folder = Path()
         self._calls: set[asyncio.Task[None]] = set()
         self._session = 0
         self._link: Link | None = None
@@ -61,9 +62,16 @@ class ProcessRepl:
         Raises:
             SandboxError: it ends before it is ready, or takes longer than `START_S`.
         """
+        try:
+            await self._start()
+        except OSError as failed:
+            raise SandboxError(f"the REPL cannot be started: {failed}") from failed
+
+    async def _start(self) -> None:
         loop = asyncio.get_running_loop()
         self._ready = loop.create_future()
         self._raw = Roll()
+        self._folder = Path(tempfile.mkdtemp(prefix="unspool-", dir=folder_in_memory()))
         exited = self._exit = loop.create_future()
 
         def on_exit(status: int) -> None:
@@ -83,10 +91,10 @@ class ProcessRepl:
             os.close(output)
         os.set_blocking(self._output_fd, False)
         loop.add_reader(self._output_fd, self._drain)
-        _, self._link = await loop.create_unix_connection(
-            lambda: Link(self._received, self._lost), sock=ours
-        )
-        self._link.send(self.opening)
+        link = Link(self._received, lambda: self._lost(link))
+        self._link = link
+        await loop.create_unix_connection(lambda: link, sock=ours)
+        link.send(self.opening)
         try:
             await asyncio.wait_for(self._ready, START_S)
         except TimeoutError as late:
@@ -126,7 +134,6 @@ class ProcessRepl:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
         await self._shared.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _reason(self) -> str:
         """How the process ended, in brackets, where that is known."""
@@ -135,7 +142,7 @@ class ProcessRepl:
             status = await asyncio.wait_for(self._exit, EXIT_S)
             if status >= 0:
                 return f" (exit status {status})"
-            return f" ({_SIGNALS.get(signal.Signals(-status), f'signal {-status}')})"
+            return f" ({_SIGNALS.get(-status, f'signal {-status}')})"
         return ""
 
     def _end_process(self) -> None:
@@ -143,6 +150,8 @@ class ProcessRepl:
         if self._session:
             self._zygote.kill(self._session)
             self._session = 0
+        if self._folder.name:
+            shutil.rmtree(self._folder, ignore_errors=True)
         link, self._link = self._link, None
         if link is not None:
             link.close()
@@ -167,6 +176,10 @@ class ProcessRepl:
             case _:
                 raise wire.WireError("a frame that nobody waits for")
 
+    def _send(self, message: dict[str, Any]) -> None:
+        if self._link is not None:
+            self._link.send(message)
+
     @property
     def _starting(self) -> asyncio.Future[None] | None:
         """What waits for the REPL to be ready; None when nothing does."""
@@ -179,17 +192,19 @@ class ProcessRepl:
         try:
             try:
                 value = await self._door(name, wire.decode(args))
-                reply = {"call": number, "value": wire.encode(value)}
+                self._send({"call": number, "value": wire.encode(value)})
             except (UnspoolError, wire.WireError) as failed:
-                reply = {"call": number, "error": str(failed)}
-            if self._link is not None:
-                self._link.send(reply)
+                self._send({"call": number, "error": str(failed)})
+            except Exception as broken:  # whatever it is, the cell must not wait for ever
+                self._send({"call": number, "error": f"{type(broken).__name__}: {broken}"[:500]})
         finally:
             if clock is not None and clock is self._clock:
                 clock.wait_ends()
 
-    def _lost(self) -> None:
+    def _lost(self, link: Link) -> None:
         """The process has closed its socket: it ended, or what it sent was no frame."""
+        if link is not self._link:
+            return  # one that has been replaced already
         if self._session:
             self._zygote.kill(self._session)
         self._link = None
@@ -215,7 +230,9 @@ class ProcessRepl:
 
     def _drain(self) -> None:
         """Reads what the process wrote to descriptors 1 and 2 past Python's streams."""
-        while self._output_fd >= 0:
+        for _ in range(PIECES):  # not for ever: the loop has other work
+            if self._output_fd < 0:
+                return
             try:
                 data = os.read(self._output_fd, 1 << 16)
             except BlockingIOError:
@@ -237,8 +254,8 @@ class ProcessRepl:
         if raw:
             stdout = Clip(stdout.text + raw.text, stdout.cut_chars + raw.cut_chars)
         found = report["answer"]
-        answer = found and Answer(wire.decode(found["value"]), bool(found["ready"]))
-        error, notes = str(report["error"]), [*before, *map(str, report["notes"])]
+        answer, refused = _answer(found)
+        error, notes = str(report["error"]), [*before, *map(str, report["notes"]), *refused]
         if self._overran:
             notes.append(
                 f"The cell ran for more than {self._cell_seconds:g} s and was stopped. "
@@ -252,7 +269,7 @@ class ProcessRepl:
             error=error,
             notes=tuple(notes),
             names=tuple(map(str, report["names"])),
-            answer=answer or None,
+            answer=answer,
             seconds=float(report["seconds"]),
         )
 
@@ -267,7 +284,17 @@ class ProcessRepl:
         return Observation(cell=cell, stdout=raw, error=why, notes=await self._restarted())
 
 
-_SIGNALS = {
+def _answer(found: dict[str, Any] | None) -> tuple[Answer | None, list[str]]:
+    """The answer in a report, or a note that says why there is none."""
+    if found is None:
+        return None, []
+    try:
+        return Answer(wire.decode(found["value"]), bool(found["ready"])), []
+    except wire.WireError as unreadable:
+        return None, [f"The answer cannot leave the REPL ({unreadable}): make it plain data."]
+
+
+_SIGNALS: dict[int, str] = {
     signal.SIGSEGV: "a crash of the interpreter",
     signal.SIGABRT: "an abort of the interpreter",
     signal.SIGKILL: "killed: it may have used too much memory",

@@ -16,7 +16,7 @@ class Roll:
 
     def __init__(self, keep: int = KEEP_CHARS) -> None:
         self._keep = keep
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a handler or a `__del__` may print while one prints
         self._head: list[str] = []
         self._head_room = keep
         self._tail: collections.deque[str] = collections.deque()
@@ -57,27 +57,31 @@ class Roll:
 class _Bytes(io.RawIOBase):
     """The `buffer` of a captured stream: bytes are shown as the text they spell."""
 
-    def __init__(self, roll: Roll) -> None:
-        self._roll = roll
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        self._roll.add(bytes(data).decode("utf-8", "replace"))
+        self._stream.roll.add(bytes(data).decode("utf-8", "replace"))
         return len(data)
 
 
 class Stream(io.TextIOBase):
-    """Stands in for `sys.stdout` and `sys.stderr` while a cell runs."""
+    """Stands in for `sys.stdout` and `sys.stderr`, for as long as the REPL lives.
+
+    `roll` takes what is written; each cell has its own, so that whoever kept the stream
+    (a logger, a thread) is heard in the cell that is running.
+    """
 
     encoding = "utf-8"
     errors = "surrogatepass"
 
-    def __init__(self, roll: Roll, fd: int) -> None:
-        self._roll = roll
+    def __init__(self, fd: int) -> None:
+        self.roll = Roll()
         self._fd = fd
-        self.buffer = _Bytes(roll)
+        self.buffer = _Bytes(self)
 
     def writable(self) -> bool:
         return True
@@ -91,7 +95,7 @@ class Stream(io.TextIOBase):
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self._roll.add(text)
+        self.roll.add(text)
         return len(text)
 
     def reconfigure(self, **_: Any) -> None:

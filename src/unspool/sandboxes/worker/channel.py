@@ -7,6 +7,7 @@ import itertools
 import os
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from . import wire
@@ -52,6 +53,8 @@ class Channel:
         """True while the main thread is in here, where an interrupt would tear a frame."""
         self.interrupted = False
         """An interrupt came while `guarded`: it is owed to the main thread."""
+        self.owed: list[Callable[[], object]] = []
+        """Signal handlers of the model's own that came due while `guarded`."""
 
     def send(self, message: dict[str, Any]) -> None:
         """Sends one frame; ends the process when the host is gone."""
@@ -77,7 +80,8 @@ class Channel:
             CallFailed: the host says that it cannot.
         """
         main = threading.current_thread() is threading.main_thread()
-        self.guarded = self.guarded or main
+        if main:
+            self.guarded = True
         try:
             reply = self._exchange(name, args)
         finally:
@@ -86,6 +90,8 @@ class Channel:
                 if self.interrupted:
                     self.interrupted = False
                     raise KeyboardInterrupt
+                while self.owed:
+                    self.owed.pop(0)()
         if "error" in reply:
             raise CallFailed(reply["error"])
         return wire.decode(reply["value"])

@@ -17,6 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 AWAITABLE = frozenset({"llm_query", "llm_query_batched", "rlm_query", "rlm_query_batched"})
 """Functions of the REPL that may be awaited: `await f(x)` runs as `await f.aio(x)`."""
+TAKE_AWAITABLES = frozenset({"gather", "create_task", "ensure_future", "wait_for", "as_completed"})
 
 _FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 
@@ -47,8 +48,10 @@ class Executor:
         flags = self._compile_flags() | ast.PyCF_ONLY_AST
         tree: ast.Module = compile(code, name, "exec", flags, dont_inherit=True)
         self._flags |= _future_flags(tree)
-        _AwaitOwn().visit(tree)
-        return ast.fix_missing_locations(tree)
+        if "await" in code or "asyncio" in code:
+            _AwaitOwn().visit(tree)
+            ast.fix_missing_locations(tree)
+        return tree
 
     def _compile_flags(self) -> int:
         return ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | self._flags
@@ -70,12 +73,35 @@ class _AwaitOwn(ast.NodeTransformer):
 
     def visit_Await(self, node: ast.Await) -> ast.AST:
         self.generic_visit(node)
-        match node.value:
-            case ast.Call(func=ast.Name(id=name) as function) if name in AWAITABLE:
-                node.value.func = ast.copy_location(
-                    ast.Attribute(function, "aio", ast.Load()), function
-                )
+        _make_awaitable(node.value)
         return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if called in TAKE_AWAITABLES:
+            for argument in node.args:
+                for item in _items(argument):
+                    _make_awaitable(item)
+        return node
+
+
+def _items(node: ast.expr) -> list[ast.expr]:
+    """What a call is given by this argument: itself, or each item of a list that is spread."""
+    if isinstance(node, ast.Starred):
+        node = node.value
+    if isinstance(node, (ast.ListComp, ast.GeneratorExp)):
+        return [node.elt]
+    return node.elts if isinstance(node, (ast.List, ast.Tuple)) else [node]
+
+
+def _make_awaitable(node: ast.expr) -> None:
+    match node:
+        case ast.Call(func=ast.Name(id=name) as function) if name in AWAITABLE:
+            own = ast.Attribute(function, "aio", ast.Load())
+            node.func = ast.copy_location(own, function)
+        case _:
+            pass
 
 
 def _future_flags(tree: ast.Module) -> int:

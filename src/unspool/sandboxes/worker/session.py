@@ -9,8 +9,8 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Mapping
+from time import perf_counter
 from types import FrameType
 from typing import Any
 
@@ -21,9 +21,10 @@ from .confine import NotConfined, confine
 from .execute import Executor, explain, fresh_main
 from .hints import looked_for
 from .search import Searcher
-from .tools import Ending, LLMError, model_calls, no_input
+from .tools import Ending, LLMError, defer_signals, model_calls, no_input
 
 NEAREST_LINES = 5
+NOTE_CHARS = 4_000
 
 
 class Session:
@@ -41,7 +42,8 @@ class Session:
         self._hidden = frozenset((*self._own, "answer"))
         self._builtins = dict(vars(builtins))
         self._in_cell = False
-        signal.signal(signal.SIGINT, self._interrupted)
+        self._stdout, self._stderr = Stream(1), Stream(2)
+        self._signal = defer_signals(self._channel)
 
     def _confined(self, opening: Mapping[str, Any]) -> list[str]:
         """Puts on what holds the cells; ends the process where that cannot be done."""
@@ -76,7 +78,11 @@ class Session:
         self._channel.send({"op": "ready", "layers": self._layers})
         while True:
             command = self._channel.command()
-            self._send_done(self._run(command["number"], command["code"]))
+            number, code = command["number"], command["code"]
+            try:
+                self._send_done(self._run(number, code))
+            except Exception as broken:  # a cell has broken what its report is made with
+                self._send_done(_report(number, error=self._explained(broken)))
 
     def _send_done(self, report: dict[str, Any]) -> None:
         try:
@@ -87,27 +93,25 @@ class Session:
 
     def _run(self, number: int, code: str) -> dict[str, Any]:
         self._ending.reopen()
-        out, err = Roll(), Roll()
-        self._capture(out, err)
-        started = time.perf_counter()
+        out, err = self._capture()
+        started = perf_counter()
         value, error = self._execute(code, f"<cell {number}>")
-        seconds = time.perf_counter() - started
+        seconds = perf_counter() - started
         self._restore_builtins()
         nearest = self._nearest(code, "".join((*out.parts()[:2], *value[:2])), error)
         notes = [note for note in (*self._restored(), self._ending.advice(), nearest) if note]
         answer = self._answer(notes)
-        return {
-            "op": "done",
-            "number": number,
-            "stdout": out.parts(),
-            "stderr": err.parts(),
-            "value": value,
-            "error": error,
-            "notes": notes,
-            "names": show.variables(self._namespace, self._hidden),
-            "answer": answer,
-            "seconds": seconds,
-        }
+        return _report(
+            number,
+            stdout=out.parts(),
+            stderr=err.parts(),
+            value=value,
+            error=error,
+            notes=[note[:NOTE_CHARS] for note in notes],
+            names=show.variables(self._namespace, self._hidden),
+            answer=answer,
+            seconds=seconds,
+        )
 
     def _execute(self, code: str, name: str) -> tuple[show.Parts, str]:
         """The value of the last expression and the traceback, either of them empty.
@@ -127,6 +131,7 @@ class Session:
                 return nothing, self._explained(error)
             finally:
                 self._in_cell = False
+                sys.settrace(None)
         except KeyboardInterrupt:  # a second interrupt, while the first was being explained
             return nothing, "KeyboardInterrupt"
 
@@ -141,7 +146,8 @@ class Session:
         try:
             return {"value": wire.encode(found[0]), "ready": found[1]}
         except Exception as failed:  # a value of the model's own class may raise anything
-            notes.append(f"The answer cannot leave the REPL ({failed}): make it plain data.")
+            why = _said(failed)
+            notes.append(f"The answer cannot leave the REPL ({why}): make it plain data.")
             return None
 
     def _nearest(self, code: str, shown: str, error: str) -> str:
@@ -172,16 +178,45 @@ class Session:
         """The variables that you made, with their types and sizes."""
         return "\n".join(show.variables(self._namespace, self._hidden)) or "No variables yet."
 
-    def _capture(self, out: Roll, err: Roll) -> None:
-        sys.stdout = sys.__stdout__ = Stream(out, 1)  # type: ignore[misc, assignment]
-        sys.stderr = sys.__stderr__ = Stream(err, 2)  # type: ignore[misc, assignment]
-        signal.signal(signal.SIGINT, self._interrupted)
+    def _capture(self) -> tuple[Roll, Roll]:
+        """Has what is written from now on taken down anew."""
+        self._stdout.roll, self._stderr.roll = out, err = Roll(), Roll()
+        sys.stdout = sys.__stdout__ = self._stdout  # type: ignore[misc, assignment]
+        sys.stderr = sys.__stderr__ = self._stderr  # type: ignore[misc, assignment]
+        self._channel.interrupted = False
+        self._signal(signal.SIGINT, self._interrupted)
+        return out, err
 
     def _interrupted(self, signum: int, frame: FrameType | None) -> None:
         if self._channel.guarded:
             self._channel.interrupted = True
         elif self._in_cell:
             raise KeyboardInterrupt
+
+
+def _said(error: Exception) -> str:
+    try:
+        return str(error)[:300]
+    except Exception:  # an exception of the model's own that cannot be printed
+        return type(error).__name__
+
+
+def _report(number: int, **found: Any) -> dict[str, Any]:
+    """What the host is told of a cell; what is not given is empty."""
+    nothing = ("", "", 0)
+    empty: dict[str, Any] = {
+        "op": "done",
+        "number": number,
+        "stdout": nothing,
+        "stderr": nothing,
+        "value": nothing,
+        "error": "",
+        "notes": [],
+        "names": [],
+        "answer": None,
+        "seconds": 0.0,
+    }
+    return empty | found
 
 
 def _bound(fd: int, kind: str, size: int) -> Any:

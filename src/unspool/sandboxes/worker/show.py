@@ -54,26 +54,33 @@ def _short(value: Any) -> str:
 def describe(value: Any) -> str:
     """The type of a variable, and its size where it has one."""
     kind = type(value).__name__
-    try:
-        size = len(value) if isinstance(value, (str, bytes, list, tuple, set, Mapping)) else None
-    except Exception:  # a class of the model's own with a broken __len__
-        size = None
-    if size is None:
-        return f"{kind} {value!r}" if isinstance(value, (bool, int, float)) else kind
-    return f"{kind}[{size:,}]"
+    if isinstance(value, (bool, int, float)):
+        return f"{kind} {value!r}"
+    if isinstance(value, (str, bytes, list, tuple, set, Mapping)):
+        return f"{kind}[{len(value):,}]"
+    return kind
 
 
-def variables(namespace: Mapping[str, Any], hidden: frozenset[str], most: int = 100) -> list[str]:
+def variables(namespace: Mapping[Any, Any], hidden: frozenset[str], most: int = 100) -> list[str]:
     """The names that a model made, each as `name: type[size]`; neither modules nor private."""
     own = (
-        f"{name}: {describe(value)}"
+        f"{name}: {_described(value)}"
         for name, value in list(namespace.items())
-        if not name.startswith("_") and name not in hidden and not _imported(value)
+        if isinstance(name, str) and not name.startswith("_") and name not in hidden
+        if not _imported(value)
     )
     return list(itertools.islice(own, most))
 
 
+def _described(value: Any) -> str:
+    try:
+        return describe(value)[:200]
+    except Exception:  # a class of the model's own, or a number too long to be printed
+        return type(value).__name__
+
+
 def _imported(value: Any) -> bool:
-    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
+    kind = type(value)
+    if kind in (type, types.FunctionType, types.BuiltinFunctionType):
         return getattr(value, "__module__", None) != "__main__"
-    return isinstance(value, (types.ModuleType, __future__._Feature))
+    return kind in (types.ModuleType, __future__._Feature)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import signal
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -168,6 +169,30 @@ def _is_true(ready: Any) -> bool:
 def no_input(prompt: object = "") -> str:
     """Stands in for `input`."""
     raise EOFError("input() has nobody to ask here: take what you need from `context`")
+
+
+def defer_signals(channel: Channel) -> Callable[[int, Any], Any]:
+    """Makes handlers that cells install wait while the channel must not be disturbed.
+
+    Gives the real `signal.signal`, for the REPL's own handlers.
+    """
+    real = signal.signal
+
+    @functools.wraps(real)
+    def install(number: int, handler: Any) -> Any:
+        if not callable(handler):
+            return real(number, handler)
+
+        def handle(signum: int, frame: Any) -> None:
+            if channel.guarded:
+                channel.owed.append(lambda: handler(signum, frame))
+            else:
+                handler(signum, frame)
+
+        return real(number, handle)
+
+    signal.signal = install  # type: ignore[assignment]
+    return real
 
 
 def wide_pools() -> None:

@@ -84,7 +84,7 @@ def encode(value: Any) -> Any:
     a named tuple a tuple, a numpy value its Python equal, anything else its `str`.
 
     Raises:
-        WireError: the value contains itself.
+        WireError: the value contains itself, or is no data at all (a generator, a function).
     """
     try:
         return _encode(value)
@@ -139,7 +139,13 @@ def _encode_other(value: Any) -> Any:
         convert = getattr(type(value), method, None)
         if callable(convert):
             return _encode(convert(value))
+    if type(value).__str__ is object.__str__ and type(value).__repr__ in _MEANINGLESS:
+        kind = type(value).__name__
+        raise WireError(f"a {kind} is no data: make it text, numbers, lists or dicts")
     return str(value)
+
+
+_MEANINGLESS = (object.__repr__, type(lambda: None).__repr__, type(_ for _ in ()).__repr__)
 
 
 def _each(items: Any) -> list[Any]:
@@ -177,10 +183,10 @@ _BASES: Sequence[tuple[type, Callable[[Any], Any]]] = (
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "~int": lambda v: int(v, 16),
-    "~dict": lambda v: {_decode(key): _decode(item) for key, item in v},
+    "~dict": lambda v: {_key(_decode(key)): _decode(item) for key, item in v},
     "~tuple": lambda v: tuple(map(_decode, v)),
-    "~set": lambda v: set(map(_decode, v)),
-    "~frozenset": lambda v: frozenset(map(_decode, v)),
+    "~set": lambda v: {_key(_decode(item)) for item in v},
+    "~frozenset": lambda v: frozenset(_key(_decode(item)) for item in v),
     "~bytes": lambda v: base64.b64decode(v, validate=True),
     "~complex": lambda v: complex(*v),
     "~datetime": datetime.datetime.fromisoformat,
@@ -190,6 +196,15 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "~decimal": decimal.Decimal,
     "~fraction": fractions.Fraction,
 }
+
+
+def _key(value: Any) -> Any:
+    """`value` where it has a hash; of one that became a dict or a list on its way, the text."""
+    try:
+        hash(value)
+    except TypeError:
+        return str(value)
+    return value
 
 
 def _decode(data: Any) -> Any:

@@ -15,6 +15,7 @@ import gc
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -45,6 +46,7 @@ class Zygote:
         self._buffer = b""
         self._fds: list[int] = []
         self._pids: dict[int, int] = {}
+        self._folders: dict[int, str] = {}
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -68,6 +70,8 @@ class Zygote:
             if self._sock.fileno() in ready and not self._receive():
                 for pid in self._pids:
                     _kill_group(pid)
+                for folder in self._folders.values():
+                    shutil.rmtree(folder, ignore_errors=True)
                 return
 
     def _receive(self) -> bool:
@@ -96,10 +100,15 @@ class Zygote:
 
     def _fork(self, number: int, folder: str) -> None:
         fds, self._fds = self._fds[:3], self._fds[3:]
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            pid = -1  # no memory or no process left: its closed socket tells the host
         if pid == 0:
             self._become_repl(fds, folder)
-        self._pids[pid] = number
+        if pid > 0:
+            self._pids[pid] = number
+            self._folders[pid] = folder
         for fd in fds:
             os.close(fd)
 
@@ -125,6 +134,7 @@ class Zygote:
                 return
             _kill_group(ended.si_pid)  # what the REPL started ends with it
             os.waitpid(ended.si_pid, 0)
+            shutil.rmtree(self._folders.pop(ended.si_pid, ""), ignore_errors=True)
             number = self._pids.pop(ended.si_pid, None)
             if number is not None:
                 status = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status

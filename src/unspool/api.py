@@ -46,7 +46,13 @@ class _Shared:
         self.unconfined = ProcessSandbox(confined=False)
         self._close_at_exit()
         self._warming = False
-        os.register_at_fork(after_in_child=self._forked)
+        self._warmer: threading.Thread | None = None
+        os.register_at_fork(before=self._before_fork, after_in_child=self._forked)
+
+    def _before_fork(self) -> None:
+        """An import that is under way would be locked in the child for ever."""
+        if self._warmer is not None:
+            self._warmer.join()
 
     def _forked(self) -> None:
         self._warming = False
@@ -64,7 +70,8 @@ class _Shared:
         if not self._warming:
             self._warming = True
             self.loop.call(self.sandbox.warm)
-            threading.Thread(target=self.http.warm, name="unspool-warm", daemon=True).start()
+            self._warmer = threading.Thread(target=self.http.warm, name="unspool-warm", daemon=True)
+            self._warmer.start()
 
 
 _SHARED = _Shared()
@@ -119,7 +126,9 @@ class RLM:
             retries=retries,
         )
         self._root = wiring.model(model)
-        self._sub = self._root if sub_model is None else wiring.model(sub_model)
+        self._sub = self._root
+        if sub_model is not None:
+            self._sub = wiring.beside(model, sub_model).model(sub_model)
         if isolation not in get_args(Isolation):
             raise ConfigurationError(f"isolation={isolation!r}: give 'confined' or 'none'")
         self._sandbox = _SHARED.unconfined if isolation == "none" else _SHARED.sandbox
@@ -245,15 +254,20 @@ class Stream(_UnderWay):
     def __iter__(self) -> Iterator[Event]:
         while (event := self._events.get()) is not None:
             yield event
+        self._events.put(None)  # for whoever iterates again
         self._outcome.result()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         try:
             while (event := await self._next()) is not None:
                 yield event
-        except (asyncio.CancelledError, GeneratorExit):
+        except asyncio.CancelledError:
             self._outcome.cancel()
             raise
+        except GeneratorExit:  # the loop was left early
+            self.stop()
+            raise
+        self._events.put(None)  # for whoever iterates again
         self._outcome.result()
 
     async def _next(self) -> Event | None:

@@ -17,10 +17,13 @@ Limit = Literal["turns", "usd", "tokens", "calls", "seconds"]
 CHARS_PER_TOKEN = 4
 """A rough guess, for reservations alone: what was really spent replaces it."""
 
+NEEDED = frozenset({"turns", "cell_seconds", "parallel"})
+WHOLE = frozenset({"turns", "tokens", "calls", "parallel"})
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may spend, its children included. None is without limit.
+    """What a run may spend, its children included. None, where it is allowed, is no limit.
 
     A limit never raises: the run ends, and its result holds the best answer so far.
     """
@@ -38,14 +41,21 @@ class Limits:
     cell_seconds: float = 60.0
     """A cell's own time; waiting for models does not count."""
     parallel: int = 512
-    """Sub-calls in flight at the same time."""
+    """Sub-calls of one run in flight at the same time."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and not (value > 0 and math.isfinite(value)):
+            needed = field.name in NEEDED
+            whole = field.name in WHOLE
+            if value is None and not needed:
+                continue
+            kinds = (int,) if whole else (int, float)
+            if not isinstance(value, kinds) or not (value > 0 and math.isfinite(value)):
+                number = "a whole number" if whole else "a number"
+                or_none = "" if needed else ", or None for no limit"
                 raise ConfigurationError(
-                    f"Limits({field.name}={value!r}): give a number above 0, or None for no limit"
+                    f"Limits({field.name}={value!r}): give {number} above 0{or_none}"
                 )
 
 

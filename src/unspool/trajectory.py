@@ -16,7 +16,7 @@ class Trajectory:
         self._run_id = run_id
         self._turns: list[Turn] = []
         self._reply = ""
-        self._started_s = 0.0
+        self._started_s, self._open = 0.0, 0
         self._usage = self.usage = Usage()
         self._observations: list[Observation] = []
         self._calls: list[SubCall] = []
@@ -31,7 +31,7 @@ class Trajectory:
             return
         match event:
             case events.TurnStarted():
-                self._started_s = event.at_s
+                self._started_s, self._open = event.at_s, event.turn
                 self._reply, self._usage = "", Usage()
                 self._observations, self._calls = [], []
             case events.Replied():
@@ -41,7 +41,8 @@ class Trajectory:
             case events.CallEnded():
                 self._calls.append(_sub_call(event))
             case events.TurnEnded():
-                self._turns.append(self._turn(event))
+                self._turns.append(self._turn(event.turn, event.feedback, event.at_s))
+                self._open = 0
             case _:
                 pass
 
@@ -50,15 +51,21 @@ class Trajectory:
         """The turns that have ended, in order."""
         return tuple(self._turns)
 
-    def _turn(self, event: events.TurnEnded) -> Turn:
+    def cut_short(self, at_s: float) -> None:
+        """The run has ended: a turn that was under way, if any, counts as far as it came."""
+        if self._open and (self._reply or self._calls):
+            self._turns.append(self._turn(self._open, "", at_s))
+            self._open = 0
+
+    def _turn(self, number: int, feedback: str, at_s: float) -> Turn:
         return Turn(
-            number=event.turn,
+            number=number,
             reply=self._reply,
             observations=tuple(self._observations),
-            feedback=event.feedback,
+            feedback=feedback,
             sub_calls=tuple(self._calls),
             usage=self._usage,
-            seconds=event.at_s - self._started_s,
+            seconds=at_s - self._started_s,
         )
 
 

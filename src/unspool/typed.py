@@ -20,11 +20,11 @@ def typed_prompts(code: str) -> bool:
 def _all_literal(code: str, find: Callable[[ast.AST], Iterator[ast.expr]]) -> bool:
     try:
         tree = compile(code, "<cell>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        literals = _literals(tree)
+        found = list(find(tree))
+        return bool(found) and all(_is_literal(one, literals) for one in found)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    literals = _literals(tree)
-    found = list(find(tree))
-    return bool(found) and all(_is_literal(one, literals) for one in found)
 
 
 def _prompts(tree: ast.AST) -> Iterator[ast.expr]:

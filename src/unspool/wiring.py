@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -35,6 +35,13 @@ class Wiring:
     prices: Prices | None = None
     retries: int = 5
     """How often a request is sent again while its server is unavailable."""
+
+    def beside(self, root: Any, sub: Any) -> Wiring:
+        """The wiring for a sub-model: another provider's does not get the root's key."""
+        if self.base_url or not (isinstance(root, str) and isinstance(sub, str)):
+            return self
+        same = root.partition("/")[0] == sub.partition("/")[0]
+        return self if same else replace(self, api_key=None)
 
     def model(self, given: Any) -> Model:
         """The model that `given` names; an object with the methods of one passes as it is.

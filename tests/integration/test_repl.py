@@ -330,7 +330,10 @@ async def test_sub_calls_can_be_made_from_any_code(open_repl: OpenRepl, code: st
     assert seen.value.text == repr([f"re: {i}" for i in range(20)])
 
 
-@pytest.mark.parametrize("form", ["a batch", "threads", "asyncio with await", "asyncio.to_thread"])
+@pytest.mark.parametrize(
+    "form",
+    ["a batch", "threads", "asyncio with await", "asyncio with gather", "asyncio.to_thread"],
+)
 async def test_sub_calls_are_under_way_together(open_repl: OpenRepl, form: str) -> None:
     most = under_way = 0
 
@@ -558,3 +561,65 @@ async def test_a_process_that_ends_between_cells_is_noticed_in_the_next(
     seen = await run("context, 'x' in globals()")
     assert seen.value.text == "('kept', False)"
     assert "All variables are gone" in seen.notes[0]
+
+
+HOSTILE = {
+    "an integer too long to print": "x = 2**20000",
+    "a name that is no text": "globals()[1] = 2",
+    "a number with a broken repr": "class N(int):\n    def __repr__(self): 1 / 0\nn = N(1)",
+    "a trace": "import sys\nsys.settrace(lambda *a: 1 / 0)",
+    "a mocked clock": "import time\ntime.perf_counter = None",
+    "patched modules": "import json, threading\njson.dumps = json.JSONEncoder = None",
+    "a set of dataclasses": "from dataclasses import dataclass\n@dataclass(frozen=True)\n"
+    "class P:\n    x: int\nanswer['content'] = {P(1)}",
+    "a dict of them": "from dataclasses import dataclass\n@dataclass(frozen=True)\n"
+    "class P:\n    x: int\nanswer['content'] = {P(1): 2}",
+    "a deep list": "x = []\nfor _ in range(5_000): x = [x]\nanswer['content'] = x",
+    "a note of megabytes": "class L:\n    def __str__(self): raise ValueError('x' * 10**7)\n"
+    "answer['content'] = L()",
+    "a model that is no name": "llm_query('q', ['a', 'b'])",
+    "the text as a model": "llm_query('q', 'the whole text ' * 1000)",
+    "a real-time signal": "import os\nos.kill(os.getpid(), 0)",
+}
+
+
+@pytest.mark.parametrize("code", HOSTILE.values(), ids=HOSTILE.keys())
+async def test_what_a_cell_leaves_behind_does_not_end_its_repl(
+    open_repl: OpenRepl, code: str
+) -> None:
+    run = await open_repl("kept")
+    await run("kept = 1")
+    seen = await run(code)
+    assert sum(map(len, seen.notes)) < 10_000
+    assert len(seen.error) < 30_000
+    assert (await run("context, kept")).value.text == "('kept', 1)"
+
+
+async def test_a_generator_is_no_answer_and_is_told_so(open_repl: OpenRepl) -> None:
+    run = await open_repl()
+    seen = await run("FINAL(x for x in range(3))")
+    assert seen.answer is None
+    assert "a generator is no data" in seen.notes[0]
+
+
+async def test_an_alarm_of_the_models_own_does_not_tear_a_call(open_repl: OpenRepl) -> None:
+    async def slow(name: str, args: Any) -> str:
+        await asyncio.sleep(0.5)
+        return "slow"
+
+    run = await open_repl(door=slow, cell_seconds=5)
+    seen = await run(
+        "import signal\ndef late(*a): raise TimeoutError('mine')\n"
+        "signal.signal(signal.SIGALRM, late); signal.setitimer(signal.ITIMER_REAL, 0.1)\n"
+        "try:\n    llm_query('x')\nexcept TimeoutError as e:\n    got = str(e)\ngot"
+    )
+    assert seen.value.text == "'mine'"
+    assert (await run("llm_query('y')")).value.text == "'slow'"
+
+
+async def test_a_stream_that_was_kept_is_heard_in_the_cell_that_runs(open_repl: OpenRepl) -> None:
+    run = await open_repl()
+    await run("import logging, sys\nlogging.basicConfig(stream=sys.stdout)\nout = sys.stdout")
+    seen = await run("logging.warning('heard'); out.write('too')")
+    assert "heard" in seen.stdout.text
+    assert "too" in seen.stdout.text

@@ -18,7 +18,14 @@ from typing import Any
 import pytest
 
 from unspool import RLM, Context, Limits, Result, events
-from unspool.errors import ContextError, ContextTooLong, ModelError, ModelRefused, ModelUnavailable
+from unspool.errors import (
+    ConfigurationError,
+    ContextError,
+    ContextTooLong,
+    ModelError,
+    ModelRefused,
+    ModelUnavailable,
+)
 from unspool.testing.script import Answerer, ChatRequest, Reply, turns
 from unspool.testing.server import ScriptedServer
 from unspool.types import Completion, Message, Request, Usage
@@ -623,3 +630,72 @@ async def test_leaving_a_stream_early_ends_the_run() -> None:
                 break
         stream.stop()
         assert (await stream.aresult()).status == "cancelled"
+
+
+def test_a_draft_of_an_earlier_block_outlives_a_limit() -> None:
+    draft, sleep = cell("answer['content'] = 'draft'"), cell("import time; time.sleep(60)")
+    reply = f"{draft}\n{sleep}"
+    result, _ = solve([reply], limits=Limits(seconds=1.5))
+    assert (result.status, result.answer, len(result.turns)) == ("seconds", "draft", 1)
+
+
+def test_a_key_is_for_its_own_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GROQ_API_KEY", raising=False)
+    with pytest.raises(ConfigurationError, match="GROQ_API_KEY"):
+        RLM("openai/x", api_key=KEY, sub_model="groq/y")
+
+
+@pytest.mark.parametrize("context", [5, 2.5, True, (1, 2), {1, 2}])
+def test_small_data_is_a_context_too(context: Any) -> None:
+    result, _ = solve([cell("FINAL(context)")], context)
+    assert result.answer == context
+
+
+def test_contexts_that_cannot_be_read_are_refused_as_ours(tmp_path: Path) -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+    for given in (loop, Path("x" * 300), tmp_path / "nowhere", object()):
+        with ScriptedServer([]) as server, pytest.raises(ContextError):
+            RLM("root", base_url=server.base_url, api_key="k").run("q", given)
+
+
+def test_cancelled_runs_leave_no_memory_behind() -> None:
+    def shared() -> int:
+        links = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
+        return sum("unspool-context" in os.readlink(link) for link in links if os.path.islink(link))
+
+    with ScriptedServer([Reply("no", status=401)] * 3) as server:
+        rlm = RLM("root", base_url=server.base_url, api_key="k")
+        for _ in range(3):
+            with pytest.raises(ModelRefused):
+                rlm.run("q", "x" * 20_000_000)
+        for _ in range(100):
+            if not shared():
+                return
+            time.sleep(0.05)
+    raise AssertionError("the context's memory is still held")
+
+
+def test_a_fork_while_it_warms_up_does_not_hang() -> None:
+    code = (
+        "import os, sys\nfrom unspool import RLM\n"
+        "rlm = RLM('root', base_url=sys.argv[1], api_key='k')\n"
+        "child = os.fork()\nprint(rlm.run('q', 'c').answer, flush=True)\n"
+        "if child: os.waitpid(child, 0)\nelse: os._exit(0)"
+    )
+    with ScriptedServer(lambda request: cell("FINAL(context)")) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", code, server.base_url],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    assert done.stdout == "c\nc\n"
+
+
+def test_a_stream_may_be_looked_at_again() -> None:
+    with ScriptedServer([cell("FINAL(context)")]) as server:
+        stream = RLM("root", base_url=server.base_url, api_key="k").stream("q", "c")
+        assert list(stream)
+        assert list(stream) == []

@@ -13,7 +13,9 @@ from unspool.errors import ConfigurationError
 from unspool.types import Usage
 
 
-@pytest.mark.parametrize("bad", [{"turns": 0}, {"usd": -1}, {"seconds": float("nan")}])
+@pytest.mark.parametrize(
+    "bad", [{"turns": 0}, {"usd": -1}, {"seconds": float("nan")}, {"turns": None}, {"turns": 1.5}]
+)
 def test_limits_that_make_no_sense_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(bad))):
         Limits(**bad)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 import sys
 import warnings
@@ -17,15 +18,17 @@ from unspool.cli.models import pull_if_missing
 from unspool.cli.progress import Progress, progress_for
 from unspool.config import from_environment
 from unspool.events import RunEnded
+from unspool.loaders.sources import load
 
 
 def ask(options: argparse.Namespace) -> int:
     """Answers on stdout, tells on stderr; gives the exit code."""
     progress = progress_for(quiet=options.quiet)
+    context = load(_context(options.paths))  # before a model is fetched for nothing
     rlm = _rlm(options, progress)
-    result = _watched(rlm.stream(options.question, _context(options.paths)), progress)
+    result = _watched(rlm.stream(options.question, context), progress)
     if options.json:
-        print(json.dumps(_plain(dataclasses.asdict(result)), ensure_ascii=False, indent=2))
+        print(_json(dataclasses.asdict(result)))
     elif result.answer is not None:
         print(_as_text(result.answer))
     return {"complete": 0, "failed": 1, "cancelled": 130}.get(result.status, 3)
@@ -83,14 +86,21 @@ def _as_text(answer: Any) -> str:
     if isinstance(answer, str):
         return answer
     if isinstance(answer, (list, tuple, dict, set, frozenset)):
-        return json.dumps(_plain(answer), ensure_ascii=False, indent=2)
+        return _json(answer)
     return str(answer)
+
+
+def _json(value: Any) -> str:
+    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    return json.dumps(_plain(value), ensure_ascii=ascii_only, indent=2)
 
 
 def _plain(value: Any) -> Any:
     """`value` as JSON can hold it: keys as text, sets and tuples as lists, the rest as text."""
-    if value is None or isinstance(value, (str, bool, int, float)):
+    if value is None or isinstance(value, (str, bool, int)):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

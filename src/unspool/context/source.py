@@ -36,7 +36,9 @@ class Context:
     def kind(self) -> str:
         """Its Python type, and how many items it has when it is a container."""
         name = type(self.value).__name__
-        return name if isinstance(self.value, str) else f"{name} of {len(self.value):,} items"
+        if isinstance(self.value, (str, int, float)) or self.value is None:
+            return name
+        return f"{name} of {len(self.value):,} items"
 
 
 def count_chars(value: Any) -> int:

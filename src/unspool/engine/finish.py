@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from unspool.typed import typed
 from unspool.types import Answer, Observation
 
-_FACT = re.compile(r"[^\W\d]*\d[\w.,:/-]*|\b[A-Z][\w'-]+")
+_WORD = re.compile(r"\w[\w.,:/'-]*")
 _OPENERS = frozenset(
     "the a an it its in on at this that these those there yes no true false none based according"
     " answer final here both all each and but for from of to as by with i".split()
@@ -107,7 +107,11 @@ class Judge:
 
 def facts(text: str) -> list[str]:
     """The numbers and the names in a text."""
-    found = (match.group().rstrip(".,:/-'") for match in _FACT.finditer(text))
-    return [
-        fact for fact in found if (fact.lower() not in _OPENERS and len(fact) > 1) or fact.isdigit()
-    ]
+    words = (match.group().rstrip(".,:/-'") for match in _WORD.finditer(text))
+    return [word for word in words if _is_fact(word)]
+
+
+def _is_fact(word: str) -> bool:
+    if any(char.isdigit() for char in word):
+        return True
+    return len(word) > 1 and word[0].isupper() and word.lower() not in _OPENERS

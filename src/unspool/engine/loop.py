@@ -57,7 +57,6 @@ class Loop:
                 reply = parse(completion.text)
                 seen = await self._run_cells(reply, await repl, turn)
                 verdict = judge.judge(seen)
-                self.best = verdict.answer or self.best
                 if verdict.accepted:
                     self._emit(events.TurnEnded, turn=turn, feedback="")
                     return "complete"
@@ -103,6 +102,7 @@ class Loop:
             observation = Observation(cell, error=UNGROUNDED)
         else:
             observation = await repl.run(cell)
+        self.best = observation.answer or self.best
         self._emit(events.CellEnded, turn=turn, observation=observation)
         return observation
 

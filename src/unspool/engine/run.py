@@ -14,7 +14,7 @@ from unspool.engine.emit import emitter
 from unspool.engine.loop import Loop
 from unspool.engine.parts import Parts
 from unspool.engine.subcalls import SubCallError, SubCalls
-from unspool.errors import ModelError, SandboxError
+from unspool.errors import ModelError, SandboxError, UnspoolError
 from unspool.events import Event
 from unspool.ports import Model
 from unspool.spec import RunSpec
@@ -61,6 +61,7 @@ class Run:
         self._emit_start(isolation)
         started_s = self._ledger.elapsed_s
         status, error = await self._until_an_end()
+        self._trajectory.cut_short(self._ledger.elapsed_s)
         best = self._loop.best
         result = Result(
             answer=None if best is None else best.value,
@@ -111,6 +112,13 @@ class Run:
             if not self._trajectory.turns:
                 raise
             return "failed", str(failed)
+        except UnspoolError:
+            raise
+        except Exception as broken:  # a fault of ours: what was paid for is kept all the same
+            why = f"{type(broken).__name__}: {broken}"
+            if not self._trajectory.turns:
+                raise UnspoolError(f"the run failed by a fault of unspool's own: {why}") from broken
+            return "failed", why
         finally:
             for task in (loop, stop):
                 task.cancel()

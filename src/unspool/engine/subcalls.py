@@ -18,6 +18,9 @@ from unspool.types import Message, Request, Usage
 Child = Callable[[str, Any, Model | None], Awaitable[Any]]
 """Runs a child over a context, and gives its answer."""
 
+CHILDREN = 32
+"""Child runs of one run at the same time: each has a process of its own."""
+
 
 class SubCallError(UnspoolError):
     """A call from a cell that cannot be made; its message is shown to the model."""
@@ -44,6 +47,7 @@ class SubCalls:
         self._ledger, self._emit = ledger, emit
         self._allowed, self._child = allowed, child
         self._slots = asyncio.Semaphore(ledger.limits.parallel)
+        self._children = asyncio.Semaphore(CHILDREN)
         self._count = 0
 
     async def __call__(self, name: str, args: Sequence[Any]) -> Any:
@@ -66,7 +70,8 @@ class SubCalls:
     async def _delegate(self, prompt: str, context: Any, model: str | None) -> Any:
         if self._child is not None:
             chosen = None if model is None else self._model(model)
-            return await self._child(prompt, prompt if context is None else context, chosen)
+            async with self._children:
+                return await self._child(prompt, prompt if context is None else context, chosen)
         return await self._ask(prompt if context is None else f"{prompt}\n\n{context}", model)
 
     async def _ask(self, prompt: str, name: str | None) -> str:
@@ -101,9 +106,13 @@ class SubCalls:
     def _model(self, name: str | None) -> Model:
         if name is None:
             return self._sub
-        if name not in self._models:
+        if not isinstance(name, str) or name not in self._models:
             known = ", ".join(sorted(self._models))
-            raise SubCallError(f"no model is called {name!r} here; there are: {known}")
+            given = f"{name[:60]!r}" if isinstance(name, str) else type(name).__name__
+            raise SubCallError(
+                f"no model is called {given} here; there are: {known}. A text to be read belongs"
+                " into the prompt."
+            )
         return self._models[name]
 
 
@@ -115,6 +124,8 @@ async def _each(calls: Any) -> list[list[Any]]:
             return [await call]
         except UnspoolError as failed:
             return [None, str(failed)]
+        except Exception as broken:  # the others are kept, whatever befell this one
+            return [None, f"{type(broken).__name__}: {broken}"[:500]]
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(call)) for call in calls]

@@ -26,8 +26,12 @@ def load(source: Any) -> Context:
     Raises:
         ContextError: there is no such file, it is binary, or there is no text in it.
     """
-    context = _load(source)
-    if not context.chars:
+    try:
+        context = _load(source)
+        chars = context.chars
+    except RecursionError:
+        raise ContextError("the context contains itself, or is nested too deeply.") from None
+    if not chars:
         raise ContextError(f"the context is empty ({_named(source)}): there is nothing to read.")
     return context
 
@@ -42,8 +46,8 @@ def _load(source: Any) -> Context:
     if isinstance(source, (bytes, bytearray, memoryview)):
         text, note = decode(bytes(source), "the context")
         return Context(text, notes=(note,) if note else ())
-    if isinstance(source, Sequence) and source and all(isinstance(s, Path) for s in source):
-        return _read(source)
+    if isinstance(source, Sequence) and any(isinstance(s, Path) for s in source):
+        return _read([Path(s) for s in source])
     if isinstance(source, (list, tuple, Mapping, set, frozenset, int, float)):
         return Context(source if isinstance(source, (list, dict)) else _plain(source))
     raise ContextError(
@@ -68,8 +72,15 @@ def _names_a_file(text: str) -> bool:
 
 def _read(paths: Sequence[Path]) -> Context:
     for path in paths:
-        if not path.exists():
-            raise ContextError(f"there is no file or folder {str(path)!r}: check the path.")
+        try:
+            path.stat()
+        except FileNotFoundError:
+            raise ContextError(
+                f"there is no file or folder {str(path)!r}: check the path."
+            ) from None
+        except (OSError, ValueError) as failed:
+            why = getattr(failed, "strerror", None) or failed
+            raise ContextError(f"{str(path)[:200]!r} cannot be read: {why}.") from failed
     if len(paths) == 1 and not paths[0].is_dir():
         text, note = decode(_bytes(paths[0]), str(paths[0]))
         return Context(text, notes=(note,) if note else ())
@@ -98,7 +109,7 @@ def _joined(paths: Sequence[Path]) -> Context:
         )
     if skipped:
         notes.append(f"{skipped:,} files that are empty, not text or not readable were left out.")
-    return Context("".join(parts), tuple(documents), tuple(notes[:5]))
+    return Context("".join(parts), tuple(documents), tuple(notes[-5:]))
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:

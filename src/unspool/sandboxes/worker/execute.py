@@ -5,6 +5,7 @@ import __future__
 
 import ast
 import asyncio
+import contextlib
 import inspect
 import linecache
 import os
@@ -49,8 +50,9 @@ class Executor:
         tree: ast.Module = compile(code, name, "exec", flags, dont_inherit=True)
         self._flags |= _future_flags(tree)
         if "await" in code or "asyncio" in code:
-            _AwaitOwn().visit(tree)
-            ast.fix_missing_locations(tree)
+            with contextlib.suppress(RecursionError):  # it runs as it was written
+                _AwaitOwn().visit(tree)
+                ast.fix_missing_locations(tree)
         return tree
 
     def _compile_flags(self) -> int:

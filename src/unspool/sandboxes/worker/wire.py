@@ -139,13 +139,18 @@ def _encode_other(value: Any) -> Any:
         convert = getattr(type(value), method, None)
         if callable(convert):
             return _encode(convert(value))
-    if type(value).__str__ is object.__str__ and type(value).__repr__ in _MEANINGLESS:
+    shown: tuple[Any, Any] = (type(value).__str__, type(value).__repr__)
+    if shown[0] is object.__str__ and shown[1] in _MEANINGLESS:
         kind = type(value).__name__
         raise WireError(f"a {kind} is no data: make it text, numbers, lists or dicts")
     return str(value)
 
 
-_MEANINGLESS = (object.__repr__, type(lambda: None).__repr__, type(_ for _ in ()).__repr__)
+_MEANINGLESS: tuple[Any, ...] = (
+    object.__repr__,
+    type(lambda: None).__repr__,
+    type(_ for _ in ()).__repr__,
+)
 
 
 def _each(items: Any) -> list[Any]:

@@ -80,7 +80,7 @@ def encode(value: Any) -> Any:
     """`value` as JSON data from which `decode` makes it again.
 
     None, booleans, numbers, text, bytes, lists, tuples, sets, dicts, dates, times,
-    decimals and fractions keep their types. A dataclass or pydantic model becomes a dict,
+    decimals and fractions keep their types (a time zone becomes its offset). A dataclass or pydantic model becomes a dict,
     a named tuple a tuple, a numpy value its Python equal, anything else its `str`.
 
     Raises:
@@ -164,9 +164,9 @@ _WRITERS: Mapping[type, Callable[[Any], Any]] = {
     bytes: lambda v: {"~bytes": base64.b64encode(v).decode()},
     bytearray: lambda v: {"~bytes": base64.b64encode(v).decode()},
     complex: lambda v: {"~complex": [v.real, v.imag]},
-    datetime.datetime: lambda v: {"~datetime": v.isoformat()},
+    datetime.datetime: lambda v: {"~datetime": [v.isoformat(), v.fold]},
     datetime.date: lambda v: {"~date": v.isoformat()},
-    datetime.time: lambda v: {"~time": v.isoformat()},
+    datetime.time: lambda v: {"~time": [v.isoformat(), v.fold]},
     datetime.timedelta: lambda v: {"~timedelta": [v.days, v.seconds, v.microseconds]},
     decimal.Decimal: lambda v: {"~decimal": str(v)},
     fractions.Fraction: lambda v: {"~fraction": str(v)},
@@ -194,9 +194,9 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "~frozenset": lambda v: frozenset(_key(_decode(item)) for item in v),
     "~bytes": lambda v: base64.b64decode(v, validate=True),
     "~complex": lambda v: complex(*v),
-    "~datetime": datetime.datetime.fromisoformat,
+    "~datetime": lambda v: datetime.datetime.fromisoformat(v[0]).replace(fold=v[1]),
     "~date": datetime.date.fromisoformat,
-    "~time": datetime.time.fromisoformat,
+    "~time": lambda v: datetime.time.fromisoformat(v[0]).replace(fold=v[1]),
     "~timedelta": lambda v: datetime.timedelta(*v),
     "~decimal": decimal.Decimal,
     "~fraction": fractions.Fraction,

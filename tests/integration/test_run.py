@@ -289,6 +289,12 @@ def test_when_turns_run_out_without_an_answer_one_last_reply_gives_it() -> None:
     assert "last turn" in server.requests[1].last
 
 
+def test_a_last_reply_that_is_code_is_run() -> None:
+    script = [cell("print(context)"), cell("FINAL('the text')")]
+    result, _ = solve(script, limits=Limits(turns=1))
+    assert (result.status, result.answer) == ("turns", "the text")
+
+
 def test_a_model_that_answers_garbage_for_ever_ends_at_its_turns() -> None:
     result, _ = solve(["%$§ \x00 ``` ~~ <code>"] * 6, limits=Limits(turns=5))
     assert result.status == "turns"

@@ -65,7 +65,7 @@ class Loop:
                 shown = history.add(completion.text, shown, turn=turn)
                 self._emit(events.TurnEnded, turn=turn, feedback=shown)
             if self.best is None:
-                await self._extract(history, turn + 1)
+                await self._extract(history, await repl, turn + 1)
         return "turns"
 
     async def _ask(self, request: Request, turn: int) -> Completion:
@@ -110,13 +110,14 @@ class Loop:
         shown = render(seen, self._parts.pack) if seen else reply.hint
         return "\n".join(part for part in (shown, verdict.advice) if part)
 
-    async def _extract(self, history: History, turn: int) -> None:
-        """The last call, set aside for this: the answer from what the history shows."""
+    async def _extract(self, history: History, repl: Repl, turn: int) -> None:
+        """One more call when the turns are used up: the answer from what the history shows."""
         completion = await self._ask(history.extract(), turn)
         reply = parse(completion.text)
-        text = reply.final.text if reply.final is not None else completion.text
-        if text and text.strip() and not reply.cells:
-            self.best = Answer(text.strip(), ready=False)
+        if reply.cells or reply.final is not None:
+            await self._run_cells(reply, repl, turn)
+        elif completion.text.strip():
+            self.best = Answer(completion.text.strip(), ready=False)
 
 
 def _ready(observation: Observation) -> bool:

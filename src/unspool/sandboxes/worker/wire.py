@@ -80,8 +80,9 @@ def encode(value: Any) -> Any:
     """`value` as JSON data from which `decode` makes it again.
 
     None, booleans, numbers, text, bytes, lists, tuples, sets, dicts, dates, times,
-    decimals and fractions keep their types (a time zone becomes its offset). A dataclass or pydantic model becomes a dict,
-    a named tuple a tuple, a numpy value its Python equal, anything else its `str`.
+    decimals and fractions keep their types (a time zone becomes its offset). A dataclass or
+    pydantic model becomes a dict, a named tuple a tuple, a numpy value its Python equal,
+    anything else its `str`.
 
     Raises:
         WireError: the value contains itself, or is no data at all (a generator, a function).

@@ -16,11 +16,6 @@ from unspool.errors import UnknownModel
 MODELS = "unspool.models"
 
 
-def added_models() -> list[str]:
-    """The providers that installed packages add."""
-    return sorted(entry_points(group=MODELS).names)
-
-
 def added_model(provider: str) -> Callable[[str], Any] | None:
     """What makes models of `provider`, or None when no installed package adds it.
 

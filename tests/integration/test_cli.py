@@ -42,6 +42,11 @@ def _environment(home: Path) -> dict[str, str]:
     return {k: os.environ[k] for k in kept if k in os.environ} | {"UNSPOOL_HOME": str(home)}
 
 
+def asking(server: ScriptedServer, text: Path) -> list[str]:
+    """The words of a question about `text` to the server's root model."""
+    return ["ask", "which?", str(text), "--model", "root", "--base-url", server.base_url]
+
+
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
     path = tmp_path / "text.txt"
@@ -54,13 +59,7 @@ def test_the_answer_alone_is_on_stdout_and_the_progress_on_stderr(
 ) -> None:
     with ScriptedServer([LOOK, FINISH], api_key="sk-1") as server:
         done = unspool(
-            "ask",
-            "which?",
-            str(text),
-            "--model",
-            "root",
-            "--base-url",
-            server.base_url,
+            *asking(server, text),
             home=tmp_path,
             OPENAI_API_KEY="sk-1",
         )
@@ -74,13 +73,7 @@ def test_the_answer_alone_is_on_stdout_and_the_progress_on_stderr(
 def test_json_gives_the_whole_result_and_quiet_says_nothing(tmp_path: Path, text: Path) -> None:
     with ScriptedServer([LOOK, "```repl\nFINAL({'a': {1}, 2: b'x'})\n```"]) as server:
         done = unspool(
-            "ask",
-            "which?",
-            str(text),
-            "--model",
-            "root",
-            "--base-url",
-            server.base_url,
+            *asking(server, text),
             "--json",
             "--quiet",
             home=tmp_path,
@@ -113,13 +106,7 @@ def test_a_limit_has_an_exit_code_and_prints_the_best_answer(tmp_path: Path, tex
     draft = "```repl\nanswer['content'] = 'draft'\n```"
     with ScriptedServer([draft] * 3) as server:
         done = unspool(
-            "ask",
-            "which?",
-            str(text),
-            "--model",
-            "root",
-            "--base-url",
-            server.base_url,
+            *asking(server, text),
             "--max-turns",
             "2",
             home=tmp_path,
@@ -137,13 +124,7 @@ def test_ctrl_c_ends_with_the_best_answer_so_far(tmp_path: Path, text: Path) -> 
                 sys.executable,
                 "-m",
                 "unspool.cli.main",
-                "ask",
-                "which?",
-                str(text),
-                "--model",
-                "root",
-                "--base-url",
-                server.base_url,
+                *asking(server, text),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -206,13 +187,7 @@ def test_bad_input_is_named_with_its_remedy(
 def test_a_wrong_key_says_where_keys_come_from_and_shows_none(tmp_path: Path, text: Path) -> None:
     with ScriptedServer([FINISH], api_key="right") as server:
         done = unspool(
-            "ask",
-            "which?",
-            str(text),
-            "--model",
-            "root",
-            "--base-url",
-            server.base_url,
+            *asking(server, text),
             home=tmp_path,
             OPENAI_API_KEY="sk-wrong-0123456789",
         )
@@ -233,13 +208,7 @@ def test_on_a_terminal_a_line_says_what_goes_on(tmp_path: Path, text: Path) -> N
                 sys.executable,
                 "-m",
                 "unspool.cli.main",
-                "ask",
-                "which?",
-                str(text),
-                "--model",
-                "root",
-                "--base-url",
-                server.base_url,
+                *asking(server, text),
             ],
             stdout=subprocess.PIPE,
             stderr=theirs,
@@ -261,7 +230,7 @@ def test_without_confinement_only_when_asked_for(tmp_path: Path, text: Path) -> 
     for isolation, held in (("confined", "confined by"), ("none", "NOT confined")):
         with ScriptedServer([FINISH]) as server:
             done = unspool(
-                *("ask", "which?", str(text), "--model", "root", "--base-url", server.base_url),
+                *asking(server, text),
                 *("--isolation", isolation),
                 home=tmp_path,
                 OPENAI_API_KEY="k",

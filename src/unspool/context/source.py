@@ -27,10 +27,14 @@ class Context:
     notes: tuple[str, ...] = ()
     """What the reader has to tell: files left out, bytes that were no text."""
 
+    _chars: int = field(default=-1, init=False, repr=False, compare=False)
+
     @property
     def chars(self) -> int:
-        """Characters of text in the whole."""
-        return count_chars(self.value)
+        """Characters of text in the whole; counted once, which takes a while for a long list."""
+        if self._chars < 0:
+            object.__setattr__(self, "_chars", count_chars(self.value))
+        return self._chars
 
     @property
     def kind(self) -> str:

@@ -11,6 +11,7 @@ import pytest
 from support import Cells, OpenRepl, echo
 from unspool import Context
 from unspool.sandboxes.process import ProcessSandbox
+from unspool.spec import ReplSpec
 
 KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "UNSPOOL_MODEL", "OPENROUTER_API_KEY")
 
@@ -24,14 +25,10 @@ async def open_repl() -> AsyncIterator[OpenRepl]:
         context: Any = "some text",
         *,
         door: Any = echo,
-        cell_seconds: float = 30,
-        question: str = "?",
-        nearest: bool = False,
+        **asked: Any,
     ) -> Cells:
         given = context if isinstance(context, Context) else Context(context)
-        repl = await sandbox.open(
-            given, door, question=question, cell_seconds=cell_seconds, nearest=nearest
-        )
+        repl = await sandbox.open(given, door, ReplSpec(**{"question": "?", **asked}))
         opened.append(repl)
         return Cells(repl)
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from unspool.context.source import Context
+from unspool.spec import ReplSpec
 from unspool.types import Cell, Completion, Observation, OnText, Request
 
 CallDoor = Callable[[str, Sequence[Any]], Awaitable[Any]]
@@ -66,19 +67,8 @@ class Sandbox(Protocol):
         """
         ...
 
-    async def open(
-        self,
-        context: Context,
-        door: CallDoor,
-        *,
-        question: str,
-        cell_seconds: float,
-        nearest: bool = False,
-    ) -> Repl:
-        """A new REPL with `context` bound, and the question as `question`.
-
-        `cell_seconds` bounds a cell's own time: waiting in `door` does not count. With
-        `nearest`, a cell whose own search finds nothing is shown the nearest lines.
+    async def open(self, context: Context, door: CallDoor, spec: ReplSpec) -> Repl:
+        """A new REPL with `context` bound, whose calls of models and tools go to `door`.
 
         Raises:
             SandboxError: it cannot be started.

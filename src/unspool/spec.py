@@ -19,3 +19,15 @@ class RunSpec:
     depth: int = 0
     """How many runs this one is inside of."""
     parent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplSpec:
+    """What a REPL is opened with, and what its cells may take."""
+
+    question: str = ""
+    """Bound as `question`."""
+    nearest: bool = False
+    """A cell whose own search finds nothing is shown the nearest lines."""
+    cell_seconds: float = 60.0
+    """A cell's own time; waiting in the door does not count."""

@@ -16,6 +16,7 @@ from unspool.models.local.catalog import known_models
 from unspool.models.local.files import ModelFiles
 from unspool.models.providers import providers
 from unspool.sandboxes.process import ProcessSandbox
+from unspool.spec import ReplSpec
 from unspool.types import Cell
 from unspool.wiring import model_folder
 
@@ -48,7 +49,7 @@ async def _repl() -> tuple[bool, str, str]:
     sandbox = ProcessSandbox()
     try:
         isolation = await sandbox.check()
-        repl = await sandbox.open(Context("a b"), no_calls, question="?", cell_seconds=10)
+        repl = await sandbox.open(Context("a b"), no_calls, ReplSpec(cell_seconds=10))
         observation = await repl.run(Cell("len(context)", 1))
         await repl.aclose()
     except UnspoolError as failed:

@@ -17,7 +17,7 @@ from unspool.engine.history import History, render
 from unspool.engine.parts import Parts, ask
 from unspool.errors import SandboxError
 from unspool.ports import CallDoor, Repl
-from unspool.spec import RunSpec
+from unspool.spec import ReplSpec, RunSpec
 from unspool.typed import typed_prompts
 from unspool.types import Answer, Cell, Completion, Observation, Request, Status
 
@@ -133,9 +133,7 @@ async def _opened(
         parts.sandbox.open(
             context,
             door,
-            question=spec.question,
-            cell_seconds=spec.limits.cell_seconds,
-            nearest=parts.pack.nearest,
+            ReplSpec(spec.question, parts.pack.nearest, spec.limits.cell_seconds),
         )
     )
     try:

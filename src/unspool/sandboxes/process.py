@@ -8,8 +8,9 @@ from unspool.context.source import Context
 from unspool.errors import SandboxError
 from unspool.ports import CallDoor
 from unspool.sandboxes.memory import SharedContext
-from unspool.sandboxes.repl import START_S, ProcessRepl
+from unspool.sandboxes.repl import ProcessRepl
 from unspool.sandboxes.zygote import Zygote
+from unspool.spec import ReplSpec
 
 
 class ProcessSandbox:
@@ -27,34 +28,26 @@ class ProcessSandbox:
     async def check(self) -> str:
         """See `unspool.ports.Sandbox`. A REPL is opened for it, once."""
         if self._checked is None:
-            repl = await self.open(Context("?"), _no_calls, question="?", cell_seconds=START_S)
+            repl = await self.open(Context("?"), _no_calls, ReplSpec())
             self._checked = _described(repl.layers)
             await repl.aclose()
         return self._checked
 
-    async def open(
-        self,
-        context: Context,
-        door: CallDoor,
-        *,
-        question: str,
-        cell_seconds: float,
-        nearest: bool = False,
-    ) -> ProcessRepl:
+    async def open(self, context: Context, door: CallDoor, spec: ReplSpec) -> ProcessRepl:
         """See `unspool.ports.Sandbox`."""
         self._zygote.warm()
         try:
             shared = await SharedContext.of(context)
         except OSError as failed:
             raise SandboxError(f"there is no memory for the context: {failed}") from failed
-        repl = ProcessRepl(self._zygote, shared, door, cell_seconds)
+        repl = ProcessRepl(self._zygote, shared, door, spec.cell_seconds)
         repl.opening = {
             "op": "open",
             "kind": shared.kind,
             "bytes": shared.bytes,
             "documents": [[d.name, d.start] for d in context.documents],
-            "question": question,
-            "nearest": nearest,
+            "question": spec.question,
+            "nearest": spec.nearest,
             "confined": self._confined,
         }
         try:

@@ -31,3 +31,5 @@ class ReplSpec:
     """A cell whose own search finds nothing is shown the nearest lines."""
     cell_seconds: float = 60.0
     """A cell's own time; waiting in the door does not count."""
+    memory_bytes: int = 4 << 30
+    """What the REPL may hold besides its context."""

@@ -51,6 +51,8 @@ FILES = {
     " uri=True).execute('select * from t').fetchall())",
     "read it by fileinput": "import fileinput; took(list(fileinput.input(SECRET)))",
     "read it by ctypes fopen": "f = libc.open(SECRET.encode(), 0); took(f)",
+    "change the shared context": "text = (id(context) + 100) & ~4095\n"
+    "    took(libc.mprotect(ctypes.c_void_p(text), 4096, 3) == 0 and BIG)",
     "openat2": "call(437, -100, SECRET.encode(), b'\\0' * 24, 24)",
     "open_by_handle_at": "call(304, -100, b'\\0' * 128, 0)",
     "name_to_handle_at": "call(303, -100, SECRET.encode(), b'\\0' * 128, b'\\0' * 8, 0)",

@@ -9,7 +9,7 @@ import tempfile
 from typing import Any
 
 from unspool.context.source import Context
-from unspool.sandboxes.worker import wire
+from unspool.sandboxes.worker import textmap, wire
 
 THREADED_CHARS = 4 << 20
 """A context longer than this is written to shared memory, and freed, on a thread."""
@@ -17,10 +17,13 @@ PIECE_CHARS = 1 << 18
 
 
 class SharedContext:
-    """A context in memory that processes share; it is gone when the last one closes it."""
+    """A context in memory that processes share; it is gone when the last one closes it.
 
-    def __init__(self, kind: str, fd: int, size: int) -> None:
-        self.kind, self.fd, self.bytes = kind, fd, size
+    A text is laid out as `worker.textmap` maps it; other data is JSON, as such a text.
+    """
+
+    def __init__(self, kind: str, layout: str, fd: int, size: int) -> None:
+        self.kind, self.layout, self.fd, self.bytes = kind, layout, fd, size
 
     @classmethod
     async def of(cls, context: Context) -> SharedContext:
@@ -38,17 +41,19 @@ class SharedContext:
     def _write(cls, value: Any) -> SharedContext:
         kind = "text" if type(value) is str else "json"
         text = value if kind == "text" else wire.dumps(wire.encode(value))
+        layout = _layout(text)
         fd, size = _memory_file(), 0
         try:
             for at in range(0, len(text), PIECE_CHARS):  # in pieces: never a second whole copy
-                data = memoryview(text[at : at + PIECE_CHARS].encode("utf-8", "surrogatepass"))
+                data = memoryview(_written(text[at : at + PIECE_CHARS], layout))
                 size += len(data)
                 while data:
                     data = data[os.write(fd, data) :]
+            os.ftruncate(fd, size + textmap.WIDTHS[layout])
+            return cls(kind, layout, _for_reading(fd), size)
         except BaseException:
             os.close(fd)
             raise
-        return cls(kind, fd, size)
 
     async def close(self) -> None:
         """Gives up this end; where it is the last one, the memory is freed."""
@@ -57,6 +62,41 @@ class SharedContext:
             await asyncio.to_thread(os.close, fd)
         else:
             os.close(fd)
+
+
+def _layout(text: str) -> str:
+    """The narrowest layout that has all characters of `text`."""
+    if text.isascii():
+        return "ascii"
+    layout = "latin"
+    for at in range(0, len(text), PIECE_CHARS):
+        piece = text[at : at + PIECE_CHARS]
+        if layout == "latin" and not _is_latin(piece):
+            layout = "two"
+        if layout == "two" and len(_written(piece, "two")) > 2 * len(piece):
+            return "four"
+    return layout
+
+
+def _is_latin(text: str) -> bool:
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _written(text: str, layout: str) -> bytes:
+    return text.encode(textmap.CODECS[layout], "surrogatepass")
+
+
+def _for_reading(fd: int) -> int:
+    """The same memory without the right to write to it: a REPL must not change another's."""
+    if sys.platform != "linux":
+        return fd
+    again = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+    os.close(fd)
+    return again
 
 
 def _close_written(writing: asyncio.Future[SharedContext]) -> None:

@@ -21,7 +21,7 @@ class ProcessSandbox:
     """
 
     def __init__(self, *, confined: bool = True) -> None:
-        self._zygote = Zygote()
+        self._zygote = Zygote(confined=confined)
         self._confined = confined
         self._checked: str | None = None
 
@@ -40,11 +40,13 @@ class ProcessSandbox:
             shared = await SharedContext.of(context)
         except OSError as failed:
             raise SandboxError(f"there is no memory for the context: {failed}") from failed
-        repl = ProcessRepl(self._zygote, shared, door, spec.cell_seconds)
+        repl = ProcessRepl(self._zygote, shared, door, spec)
         repl.opening = {
             "op": "open",
             "kind": shared.kind,
+            "layout": shared.layout,
             "bytes": shared.bytes,
+            "memory_bytes": spec.memory_bytes,
             "documents": [[d.name, d.start] for d in context.documents],
             "question": spec.question,
             "nearest": spec.nearest,
@@ -60,7 +62,7 @@ class ProcessSandbox:
     def forked(self) -> None:
         """Begins anew in a process that was forked off: the REPLs are its parent's."""
         self._zygote.forget()
-        self._zygote = Zygote()
+        self._zygote = Zygote(confined=self._confined)
 
     def warm(self) -> None:
         """Starts the interpreter that REPLs are forked from, so that the first need not wait."""

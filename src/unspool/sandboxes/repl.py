@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,27 +19,35 @@ from unspool.sandboxes.link import CellClock, Link
 from unspool.sandboxes.memory import SharedContext, folder_in_memory
 from unspool.sandboxes.worker import wire
 from unspool.sandboxes.worker.capture import Roll
-from unspool.sandboxes.zygote import Zygote
+from unspool.sandboxes.zygote import Exit, Zygote
+from unspool.spec import ReplSpec
 from unspool.types import Answer, Cell, Clip, Observation
 
 GRACE_S = 2.0
 """Between the first interrupt of a cell that ran too long and its being killed."""
 INTERRUPTS = 4
 START_S = 30.0
-EXIT_S = 1.0
+EXIT_S = 10.0
 PIECES = 16
+STARTS = 3
 LOST = "All variables are gone; `context` is as it was. Go on in small steps."
 UNCONFINED = "To run the model's code without confinement all the same, give isolation='none'."
 
 
+class EndedEarly(SandboxError):
+    """A REPL's process ended before it was ready."""
+
+
 class ProcessRepl:
-    """One REPL process, replaced by a new one when a cell has to be killed."""
+    """One REPL process. After each cell it leaves a copy of itself behind, which goes on in
+    its place when a later cell has to be killed or ends the process."""
 
     def __init__(
-        self, zygote: Zygote, shared: SharedContext, door: CallDoor, cell_seconds: float
+        self, zygote: Zygote, shared: SharedContext, door: CallDoor, spec: ReplSpec
     ) -> None:
-        self._zygote, self._shared, self._door = zygote, shared, door
-        self._cell_seconds = cell_seconds
+        self._zygote, self._shared, self._door, self._spec = zygote, shared, door, spec
+        self._last = 0
+        self._unkept = False
         self.opening: dict[str, Any] = {}
         self.layers: tuple[str, ...] = ()
         """What holds the cells, once the REPL is open."""
@@ -53,7 +62,7 @@ class ProcessRepl:
         self._clock: CellClock | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._overran = False
-        self._exit: asyncio.Future[int] | None = None
+        self._exit: asyncio.Future[Exit] | None = None
         self._closed = False
 
     async def start(self) -> None:
@@ -62,27 +71,25 @@ class ProcessRepl:
         Raises:
             SandboxError: it ends before it is ready, or takes longer than `START_S`.
         """
-        try:
-            await self._start()
-        except OSError as failed:
-            raise SandboxError(f"the REPL cannot be started: {failed}") from failed
+        for left in reversed(range(STARTS)):
+            try:
+                await self._start()
+                return
+            except OSError as failed:
+                raise SandboxError(f"the REPL cannot be started: {failed}") from failed
+            except EndedEarly:  # killed from outside, say, for want of memory
+                if not left:
+                    raise
+                self._end_process()
 
     async def _start(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._ready = loop.create_future()
-        self._raw = Roll()
+        self._raw, self._last, self._unkept = Roll(), 0, False
         self._folder = Path(tempfile.mkdtemp(prefix="unspool-", dir=folder_in_memory()))
-        exited = self._exit = loop.create_future()
-
-        def on_exit(status: int) -> None:
-            if not exited.done():
-                exited.set_result(status)
-
-        ours, theirs = socket.socketpair()
         self._output_fd, output = os.pipe()
+        ours, theirs = socket.socketpair()
         try:
             fds = [theirs.fileno(), output, self._shared.fd]
-            self._session = self._zygote.fork(fds, self._folder, on_exit)
+            self._session = self._zygote.fork(fds, self._folder, self._exited)
         except SandboxError:
             ours.close()
             raise
@@ -90,27 +97,51 @@ class ProcessRepl:
             theirs.close()
             os.close(output)
         os.set_blocking(self._output_fd, False)
-        loop.add_reader(self._output_fd, self._drain)
-        link = Link(self._received, lambda: self._lost(link))
+        asyncio.get_running_loop().add_reader(self._output_fd, self._drain)
+        await self._linked(ours, self.opening)
+
+    async def _revive(self) -> None:
+        """Has the process that kept the state of the last cell go on.
+
+        Raises:
+            SandboxError, OSError: it cannot.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._zygote.revive(self._session, theirs.fileno())
+        await self._linked(ours)
+
+    async def _linked(self, sock: socket.socket, opening: dict[str, Any] | None = None) -> None:
+        """Speaks with the process over `sock` from now on, and waits until it is ready."""
+        loop = asyncio.get_running_loop()
+        self._ready, self._exit = loop.create_future(), loop.create_future()
+        link = Link(lambda frame: self._received(link, frame), lambda: self._lost(link))
         self._link = link
-        await loop.create_unix_connection(lambda: link, sock=ours)
-        link.send(self.opening)
+        await loop.create_unix_connection(lambda: link, sock=sock)
+        if opening is not None:
+            link.send(opening)
         try:
             await asyncio.wait_for(self._ready, START_S)
         except TimeoutError as late:
             raise SandboxError(f"the REPL was not ready within {START_S:.0f} s") from late
 
+    def _exited(self, how: Exit) -> None:
+        if self._exit is not None and not self._exit.done():
+            self._exit.set_result(how)
+
     async def run(self, cell: Cell) -> Observation:
         """See `unspool.ports.Repl`."""
         if self._closed:
             raise SandboxError("the REPL is closed")
-        notes = await self._restarted() if self._link is None else ()
+        notes = await self._recovered() if self._link is None else ()
+        assert self._link is not None
+        if self._unkept:
+            self._keep()
         self._done = asyncio.get_running_loop().create_future()
         self._raw, self._overran = Roll(), False
-        clock = self._clock = CellClock(self._cell_seconds, self._overrun)
+        clock = self._clock = CellClock(self._spec.cell_seconds, self._overrun)
         clock.start()
         try:
-            assert self._link is not None
             self._link.send({"op": "run", "number": cell.number, "code": cell.code})
             report = await self._done
         finally:
@@ -120,8 +151,23 @@ class ProcessRepl:
         self._drain()
         if report is not None:
             with contextlib.suppress(KeyError, TypeError, ValueError):
-                return self._observed(cell, report, notes)
+                return self._kept(self._observed(cell, report, notes))
         return await self._lost_cell(cell)
+
+    def _kept(self, seen: Observation) -> Observation:
+        """Has the state after a cell kept, unless the run is likely to end with it."""
+        self._last, self._unkept = seen.cell.number, True
+        if seen.answer is None or not seen.answer.ready:
+            self._keep()
+        return seen
+
+    def _keep(self) -> None:
+        assert self._link is not None
+        if sys.platform != "linux":  # nobody would be told of the end of a process once revived
+            return
+        self._zygote.checkpoint(self._session, self._last)
+        self._link.send({"op": "checkpoint"})
+        self._unkept = False
 
     async def aclose(self) -> None:
         """See `unspool.ports.Repl`."""
@@ -135,20 +181,17 @@ class ProcessRepl:
         await asyncio.gather(*calls, return_exceptions=True)
         await self._shared.close()
 
-    async def _reason(self) -> str:
-        """How the process ended, in brackets, where that is known."""
+    async def _how_it_ended(self) -> Exit | None:
+        """How the process ended; None when that does not become known."""
         assert self._exit is not None
         with contextlib.suppress(TimeoutError):
-            status = await asyncio.wait_for(self._exit, EXIT_S)
-            if status >= 0:
-                return f" (exit status {status})"
-            return f" ({_SIGNALS.get(-status, f'signal {-status}')})"
-        return ""
+            return await asyncio.wait_for(asyncio.shield(self._exit), EXIT_S)
+        return None
 
     def _end_process(self) -> None:
         self._stop_timers()
         if self._session:
-            self._zygote.kill(self._session)
+            self._zygote.end(self._session)
             self._session = 0
         if self._folder.name:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -160,10 +203,11 @@ class ProcessRepl:
             os.close(self._output_fd)
             self._output_fd = -1
 
-    def _received(self, frame: dict[str, Any]) -> None:
+    def _received(self, link: Link, frame: dict[str, Any]) -> None:
         match frame:
             case {"op": "call", "call": int(number), "name": str(name), "args": list(args)}:
-                call = asyncio.get_running_loop().create_task(self._serve(number, name, args))
+                serving = self._serve(link, number, name, args)
+                call = asyncio.get_running_loop().create_task(serving)
                 self._calls.add(call)
                 call.add_done_callback(self._calls.discard)
             case {"op": "done"} if self._done is not None and not self._done.done():
@@ -176,27 +220,23 @@ class ProcessRepl:
             case _:
                 raise wire.WireError("a frame that nobody waits for")
 
-    def _send(self, message: dict[str, Any]) -> None:
-        if self._link is not None:
-            self._link.send(message)
-
     @property
     def _starting(self) -> asyncio.Future[None] | None:
         """What waits for the REPL to be ready; None when nothing does."""
         return None if self._ready is None or self._ready.done() else self._ready
 
-    async def _serve(self, number: int, name: str, args: list[Any]) -> None:
+    async def _serve(self, link: Link, number: int, name: str, args: list[Any]) -> None:
         clock = self._clock
         if clock is not None:
             clock.wait_begins()
         try:
             try:
                 value = await self._door(name, wire.decode(args))
-                self._send({"call": number, "value": wire.encode(value)})
+                link.send({"call": number, "value": wire.encode(value)})
             except (UnspoolError, wire.WireError) as failed:
-                self._send({"call": number, "error": str(failed)})
+                link.send({"call": number, "error": str(failed)})
             except Exception as broken:  # whatever it is, the cell must not wait for ever
-                self._send({"call": number, "error": f"{type(broken).__name__}: {broken}"[:500]})
+                link.send({"call": number, "error": f"{type(broken).__name__}: {broken}"[:500]})
         finally:
             if clock is not None and clock is self._clock:
                 clock.wait_ends()
@@ -208,10 +248,12 @@ class ProcessRepl:
         if self._session:
             self._zygote.kill(self._session)
         self._link = None
+        for call in self._calls:  # nobody is there who could use their replies
+            call.cancel()
         if self._starting is not None and not self._closed:
             self._drain()
             said = " ".join(self._raw.parts()[0].split())[-500:]
-            self._starting.set_exception(SandboxError(f"the REPL ended while it started: {said}"))
+            self._starting.set_exception(EndedEarly(f"the REPL ended while it started: {said}"))
         if self._done is not None and not self._done.done():
             self._done.set_result(None)
 
@@ -242,11 +284,17 @@ class ProcessRepl:
                 return
             self._raw.add(data.decode("utf-8", "replace"))
 
-    async def _restarted(self) -> tuple[str, ...]:
-        """Starts a new process in place of one that ended; gives what the model must know."""
+    async def _recovered(self) -> tuple[str, ...]:
+        """Goes on from the state that was kept, or anew; gives what the model must know."""
+        how, last = await self._how_it_ended(), self._last
+        if how is not None and how.after is not None:
+            with contextlib.suppress(SandboxError, OSError):
+                await self._revive()
+                self._last, self._unkept = how.after, True
+                return (_what_is_left(how.after, last),)
         self._end_process()
         await self.start()
-        return (LOST,)
+        return (LOST if last else "It was the first one: nothing else is lost.",)
 
     def _observed(self, cell: Cell, report: dict[str, Any], before: tuple[str, ...]) -> Observation:
         stdout, stderr, value = (_clip(*report[k]) for k in ("stdout", "stderr", "value"))
@@ -258,9 +306,11 @@ class ProcessRepl:
         error, notes = str(report["error"]), [*before, *map(str, report["notes"]), *refused]
         if self._overran:
             notes.append(
-                f"The cell ran for more than {self._cell_seconds:g} s and was stopped. "
+                f"The cell ran for more than {self._spec.cell_seconds:g} s and was stopped. "
                 "Variables keep what they had. Do less in one cell."
             )
+        if "MemoryError" in error:
+            notes.append(_too_much(self._spec.memory_bytes))
         return Observation(
             cell=cell,
             stdout=stdout,
@@ -274,14 +324,37 @@ class ProcessRepl:
         )
 
     async def _lost_cell(self, cell: Cell) -> Observation:
-        """The process is gone: says so, and starts a new one."""
+        """The process is gone: says so, and has another one in its place."""
         self._drain()
-        raw = _clip(*self._raw.parts())
+        raw, how = _clip(*self._raw.parts()), await self._how_it_ended()
         if self._overran:
-            why = f"The cell ran for more than {self._cell_seconds:g} s and had to be killed."
+            why = (
+                f"The cell ran for more than {self._spec.cell_seconds:g} s and had to be killed."
+                " Do less in one cell."
+            )
         else:
-            why = f"The cell ended the REPL's process{await self._reason()}."
-        return Observation(cell=cell, stdout=raw, error=why, notes=await self._restarted())
+            why = f"The cell ended the REPL's process{_reason(how)}."
+        return Observation(cell=cell, stdout=raw, error=why, notes=await self._recovered())
+
+
+def _what_is_left(kept: int, last: int) -> str:
+    if kept == last:
+        return "Nothing else is lost: every variable is as it was before."
+    return f"Variables are as they were after cell {kept}; what later ones did is lost."
+
+
+def _too_much(memory_bytes: int) -> str:
+    room = f"{memory_bytes / (1 << 30):.3g} GiB"
+    return f"Variables may take {room} in all: delete what is done with, and work on parts."
+
+
+def _reason(how: Exit | None) -> str:
+    """How a process ended, in brackets, where that is known."""
+    if how is None:
+        return ""
+    if how.status >= 0:
+        return f" (exit status {how.status})"
+    return f" ({_SIGNALS.get(-how.status, f'signal {-how.status}')})"
 
 
 def _answer(found: dict[str, Any] | None) -> tuple[Answer | None, list[str]]:

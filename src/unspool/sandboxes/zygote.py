@@ -12,37 +12,50 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from unspool.errors import SandboxError
 
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
-    " from worker.zygote import main; main(int(sys.argv[2]))"
+    " from worker.zygote import main; main(int(sys.argv[2]), sys.argv[3] == 'confined')"
 )
 _ENVIRONMENT = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a REPL's process ended."""
+
+    status: int
+    """The exit status, or minus the signal."""
+    after: int | None
+    """The cell whose state is kept by a process that can go on; None where there is none."""
 
 
 class Zygote:
     """One interpreter process; it is started by the first fork and ends with `close`.
 
     It inherits neither the environment nor any descriptor, so that no key can be in it.
-    Not safe for threads: all calls are made on one event loop.
+    `confined`: it lives in namespaces of its own, where the machine allows them. Not safe
+    for threads: all calls are made on one event loop.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, confined: bool) -> None:
+        self._confined = confined
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._sock: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._buffer = b""
         self._unsent: collections.deque[tuple[bytes, list[int]]] = collections.deque()
-        self._on_exit: dict[int, Callable[[int], None]] = {}
+        self._on_exit: dict[int, Callable[[Exit], None]] = {}
 
-    def fork(self, fds: Sequence[int], folder: Path, on_exit: Callable[[int], None]) -> int:
+    def fork(self, fds: Sequence[int], folder: Path, on_exit: Callable[[Exit], None]) -> int:
         """Starts a REPL over `fds` (socket, output, context) in `folder`; gives its number.
 
-        `on_exit` is called when it ends, with its exit status, or minus the signal.
+        `on_exit` is called when its process ends, and again when one that was revived does.
 
         Raises:
             SandboxError: the interpreter cannot be started.
@@ -57,9 +70,22 @@ class Zygote:
         """Raises KeyboardInterrupt in a REPL's cell."""
         self._send({"op": "interrupt", "session": number})
 
+    def checkpoint(self, number: int, after: int) -> None:
+        """Lets a REPL fork once, to keep the state that followed cell `after`."""
+        self._send({"op": "checkpoint", "session": number, "after": after})
+
     def kill(self, number: int) -> None:
-        """Ends a REPL and every process that it has started."""
+        """Ends the process that runs a REPL's cells; what keeps its state stays."""
         self._send({"op": "kill", "session": number})
+
+    def revive(self, number: int, link: int) -> None:
+        """Has the process that keeps a REPL's state go on, over the socket `link`."""
+        self._send({"op": "revive", "session": number}, [link])
+
+    def end(self, number: int) -> None:
+        """Ends a REPL and every process that it has started."""
+        self._on_exit.pop(number, None)
+        self._send({"op": "end", "session": number})
 
     def close(self) -> None:
         """Ends the interpreter and all its REPLs."""
@@ -100,7 +126,7 @@ class Zygote:
         with theirs:
             try:
                 self._process = subprocess.Popen(
-                    [*command, str(Path(__file__).parent), str(theirs.fileno())],
+                    [*command, *self._arguments(theirs.fileno())],
                     env=_ENVIRONMENT,
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
@@ -118,6 +144,9 @@ class Zygote:
         self._sock, self._buffer = ours, b""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(ours, self._read)
+
+    def _arguments(self, fd: int) -> list[str]:
+        return [str(Path(__file__).parent), str(fd), "confined" if self._confined else "open"]
 
     def _send(self, order: dict[str, object], fds: Sequence[int] = ()) -> None:
         """Sends an order, or has it sent when the socket has room again.
@@ -163,13 +192,13 @@ class Zygote:
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
             notice = json.loads(line)
-            report = self._on_exit.pop(notice["session"], None)
+            report = self._on_exit.get(notice["session"])
             if report is not None:
-                report(notice["status"])
+                report(Exit(notice["status"], notice["after"]))
 
     def _ended(self) -> None:
         """The interpreter died; its REPLs die with it, and a new one starts when needed."""
         self.close()
         reports, self._on_exit = list(self._on_exit.values()), {}
         for report in reports:
-            report(-signal.SIGKILL)
+            report(Exit(-signal.SIGKILL, None))

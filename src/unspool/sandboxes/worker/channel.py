@@ -42,8 +42,20 @@ class Channel:
     """
 
     def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
         self._numbers = itertools.count(COMMANDS + 1)
+        self._open(sock)
+
+    def reopen(self, sock: socket.socket) -> None:
+        """Begins anew over another socket, in a fork that has the calling thread alone."""
+        self.hang_up()
+        self._open(sock)
+
+    def hang_up(self) -> None:
+        """Closes this process's end of the socket."""
+        self._sock.close()
+
+    def _open(self, sock: socket.socket) -> None:
+        self._sock = sock
         self._send_lock = threading.Lock()
         self._lock = threading.Lock()
         self._waiting: dict[int, _Slot] = {}
@@ -127,7 +139,7 @@ class Channel:
         number = frame.get("call", COMMANDS)
         with self._lock:
             slot = self._waiting.get(number)
-            if slot is None:
+            if slot is None or slot.frame is not None:  # it has one it has not looked at yet
                 if number == COMMANDS:
                     self._commands.append(frame)
                 return

@@ -1,10 +1,10 @@
 """Takes from a process what code that a model wrote must not have. Linux, by `ctypes` alone.
 
-Layers, each useful without the others: resource limits; namespaces, where the machine lets
-us make them (no network, no other process's objects); no privileges and no capabilities;
-Landlock (reads the interpreter and its libraries, writes its own folder, nothing else);
-seccomp (a list of system calls: no program, no process, no socket but pairs, no signal to
-others). Landlock and seccomp are needed, the others add to them.
+Layers, each useful without the others: namespaces, which the process was born into where
+the machine allows them (see `namespaces`); resource limits; no privileges and no
+capabilities; Landlock (reads the interpreter and its libraries, writes its own folder,
+nothing else); seccomp (a list of system calls: no program, no process, no socket but pairs,
+no signal to others). Landlock and seccomp are needed, the others add to them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import resource
 import struct
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from . import syscalls
 
@@ -24,15 +25,14 @@ NEEDED = ("landlock", "seccomp")
 
 FILE_BYTES = 256 << 20
 OPEN_FILES = 512
-ADDRESS_BYTES = 8 << 30
-"""Address space besides the context: threads that only wait take a lot of it."""
+TASKS = 8_192
+"""Processes and threads of all REPLs of one host together, where they can be counted apart."""
+ADDRESS_FACTOR = 4
+"""Address space for each byte of memory: what is only set aside takes a lot of it."""
 
-_PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_CAPBSET_DROP = 4, 22, 38, 24
-_SECCOMP_MODE_FILTER = 2
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_CAPBSET_DROP = 4, 38, 24
+_PR_SET_PDEATHSIG, _SIGKILL = 1, 9
 _LAST_CAPABILITY = 63
-_NAMESPACES = {
-    "user": 0x10000000, "net": 0x40000000, "ipc": 0x08000000, "uts": 0x04000000,
-}  # fmt: skip
 
 # Rights to files, in the order of Landlock's bits; each version of its interface added some.
 _EXECUTE, _WRITE, _READ_FILE, _READ_DIR, _REMOVE_DIR, _REMOVE_FILE = (1 << n for n in range(6))
@@ -50,11 +50,22 @@ class NotConfined(Exception):
     """A layer that is needed cannot be put on; the message says which and why."""
 
 
-def confine(folder: str, *, context_bytes: int, readable: Sequence[str] = ()) -> list[str]:
-    """Confines this process for good; gives the layers that hold.
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What holds a process. `listener` is a descriptor: who has it may allow forks."""
+
+    layers: tuple[str, ...]
+    listener: int | None
+
+
+def confine(
+    folder: str, *, memory_bytes: int, context_bytes: int, readable: Sequence[str] = ()
+) -> Confinement:
+    """Confines this process for good.
 
     `folder` is the one place it may write to; `readable` is read besides the interpreter.
-    It must have one thread, and can start others afterwards.
+    It may hold `memory_bytes` of its own. It must have one thread, and can start others
+    afterwards.
 
     Raises:
         NotConfined: Landlock or seccomp cannot be had here.
@@ -62,12 +73,11 @@ def confine(folder: str, *, context_bytes: int, readable: Sequence[str] = ()) ->
     machine = platform.machine()
     if sys.platform != "linux" or machine not in syscalls.NUMBERS:
         raise NotConfined(f"there is no confinement for {sys.platform} on {machine} yet")
-    _limit(context_bytes)
-    layers = ["limits", *_namespaces(machine)]
+    _limit(memory_bytes, context_bytes)
     _drop_privileges(machine)
-    layers.append(_landlock(folder, [*interpreter_paths(), *readable]))
-    _seccomp(machine)
-    return [*layers, "seccomp"]
+    landlock = _landlock(folder, [*interpreter_paths(), *readable])
+    listener = _seccomp(machine)
+    return Confinement(("limits", landlock, "seccomp"), listener)
 
 
 def interpreter_paths() -> list[str]:
@@ -78,30 +88,19 @@ def interpreter_paths() -> list[str]:
     return [library, os.path.join(sys.base_prefix, "lib"), *fixed, *files]
 
 
-def _limit(context_bytes: int) -> None:
+def _limit(memory_bytes: int, context_bytes: int) -> None:
     limits = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: FILE_BYTES,
         resource.RLIMIT_NOFILE: OPEN_FILES,
-        resource.RLIMIT_AS: ADDRESS_BYTES + 8 * context_bytes,
+        resource.RLIMIT_NPROC: TASKS,
+        resource.RLIMIT_DATA: memory_bytes,
+        resource.RLIMIT_AS: ADDRESS_FACTOR * memory_bytes + 2 * context_bytes,
     }
     for kind, wanted in limits.items():
         _, hard = resource.getrlimit(kind)
         bound = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(kind, (bound, bound))
-
-
-def _namespaces(machine: str) -> list[str]:
-    """Leaves the others' namespaces, as far as the machine allows it; gives which."""
-    number = syscalls.UNSHARE[machine]
-    flags = sum(_NAMESPACES.values())
-    if _LIBC.syscall(number, flags) == 0:
-        return [f"{name} namespace" for name in _NAMESPACES]
-    left = []
-    for name, flag in _NAMESPACES.items():
-        if _LIBC.syscall(number, flag) == 0:
-            left.append(f"{name} namespace")
-    return left
 
 
 def _drop_privileges(machine: str) -> None:
@@ -153,10 +152,13 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
 
 # One instruction of the filter: what to do, how far to jump if it holds and if not, an operand.
 _LOAD, _EQUAL, _ABOVE, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
+_ALLOW, _ERRNO, _ASK = 0x7FFF0000, 0x00050000, 0x7FC00000
+_SET_FILTER, _NEW_LISTENER = 1, 1 << 3
 _OFFSET_NUMBER, _OFFSET_ARCH, _OFFSET_ARGS = 0, 4, 16
 _X32_BIT = 0x40000000
 _CLONE_THREAD = 0x00010000
+_FORKS = (0x01200011, 0x11)
+"""The flags with which a C library forks: a child that signals its end, and nothing shared."""
 _AF_UNIX = 1
 _IOCTLS = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)
 """TCGETS, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX: what Python asks of its own descriptors."""
@@ -164,17 +166,24 @@ _IOCTLS = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)
 Program = list[tuple[int, int, int, int]]
 
 
-def _seccomp(machine: str) -> None:
-    program = filter_program(machine, os.getpid())
-    code = b"".join(struct.pack("HBBI", *one) for one in program)
-    held = ctypes.create_string_buffer(code, len(code))
-    header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(held))
-    if _LIBC.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0) != 0:
-        raise NotConfined(f"seccomp cannot be put on ({_why()})")
+def _seccomp(machine: str) -> int | None:
+    """Puts the filter on; gives what listens to it, where the kernel has such a thing."""
+    for ask, flags in ((True, _NEW_LISTENER), (False, 0)):
+        program = filter_program(machine, os.getpid(), ask=ask)
+        code = b"".join(struct.pack("HBBI", *one) for one in program)
+        held = ctypes.create_string_buffer(code, len(code))
+        header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(held))
+        done = _LIBC.syscall(syscalls.SECCOMP[machine], _SET_FILTER, flags, header)
+        if done >= 0:
+            return done if ask else None
+    raise NotConfined(f"seccomp cannot be put on ({_why()})")
 
 
-def filter_program(machine: str, pid: int) -> Program:
-    """The filter for a process of that number: what is not allowed fails with EPERM."""
+def filter_program(machine: str, pid: int, *, ask: bool = False) -> Program:
+    """The filter for a process of that number: what is not allowed fails with EPERM.
+
+    With `ask`, a fork is left to whoever listens.
+    """
     numbers = dict(syscalls.NUMBERS[machine])
     refused = [(_RETURN, 0, 0, _ERRNO | errno.EPERM)]
     program: Program = [
@@ -187,7 +196,11 @@ def filter_program(machine: str, pid: int) -> Program:
     ]
     # Without clone3, whose flags a filter cannot read, the C library uses clone.
     program += _when(numbers.pop("clone3"), [(_RETURN, 0, 0, _ERRNO | errno.ENOSYS)])
-    program += _when(numbers.pop("clone"), _if_argument(0, _ANY_BIT, [_CLONE_THREAD]))
+    forks = _if_argument(0, _EQUAL, _FORKS, _ASK)[:-1] if ask else []
+    threads = _if_argument(0, _ANY_BIT, [_CLONE_THREAD])
+    program += _when(numbers.pop("clone"), [*forks, *threads])
+    kill = _if_argument(1, _EQUAL, [_SIGKILL])
+    program += _when(syscalls.PRCTL[machine], [*_unless(0, _PR_SET_PDEATHSIG), *kill])
     program += _when(numbers.pop("socketpair"), _if_argument(0, _EQUAL, [_AF_UNIX]))
     program += _when(numbers.pop("ioctl"), _if_argument(1, _EQUAL, _IOCTLS))
     program += _when(numbers.pop("prlimit64"), _if_argument(0, _EQUAL, [0, pid]))
@@ -202,12 +215,18 @@ def _when(number: int, then: Program) -> Program:
     return [(_EQUAL, 0, len(then), number), *then]
 
 
-def _if_argument(index: int, test: int, values: Sequence[int]) -> Program:
+def _if_argument(index: int, test: int, values: Sequence[int], then: int = _ALLOW) -> Program:
     """Allows the call when its argument passes the test with one of `values`."""
     checks: Program = [(_LOAD, 0, 0, _OFFSET_ARGS + 8 * index)]
     for value in values:
-        checks += [(test, 0, 1, value), (_RETURN, 0, 0, _ALLOW)]
+        checks += [(test, 0, 1, value), (_RETURN, 0, 0, then)]
     return [*checks, (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
+
+
+def _unless(index: int, value: int) -> Program:
+    """Refuses the call when its argument is another."""
+    load = (_LOAD, 0, 0, _OFFSET_ARGS + 8 * index)
+    return [load, (_EQUAL, 1, 0, value), (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
 
 
 def _why() -> str:

@@ -45,6 +45,10 @@ class Executor:
         expression = ast.Expression(last.value)
         return self._run(compile(expression, name, "eval", self._compile_flags(), True))
 
+    def renew(self) -> None:
+        """Forgets the event loop, in a fork: the threads that it used are not there."""
+        self._runner = None
+
     def _parse(self, code: str, name: str) -> ast.Module:
         flags = self._compile_flags() | ast.PyCF_ONLY_AST
         tree: ast.Module = compile(code, name, "exec", flags, dont_inherit=True)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
-import mmap
 import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from types import FrameType
 from typing import Any
@@ -17,11 +15,21 @@ from typing import Any
 from . import show, wire
 from .capture import Roll, Stream
 from .channel import Channel
+from .checkpoint import Checkpoints
 from .confine import NotConfined, confine
 from .execute import Executor, explain, fresh_main
 from .hints import looked_for
 from .search import Searcher
-from .tools import Ending, LLMError, defer_signals, model_calls, no_input
+from .textmap import mapped
+from .tools import (
+    Ending,
+    LLMError,
+    defer_signals,
+    model_calls,
+    no_input,
+    renew_pool,
+    wide_pools,
+)
 
 NEAREST_LINES = 5
 NOTE_CHARS = 4_000
@@ -30,30 +38,48 @@ NOTE_CHARS = 4_000
 class Session:
     """The namespace of a run, and the loop that serves it."""
 
-    def __init__(self, sock: socket.socket, context_fd: int) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        context_fd: int,
+        lifeline: socket.socket,
+        namespaces: Sequence[str],
+    ) -> None:
         self._channel = Channel(sock)
         opening = self._channel.command()
-        context = _bound(context_fd, opening["kind"], opening["bytes"])
-        self._layers = self._confined(opening)
+        self._pools = wide_pools()
+        context = _bound(context_fd, opening)
+        self._layers = self._confined(opening, namespaces, lifeline)
+        self._checkpoints = Checkpoints(lifeline, self._channel.hang_up)
         self._namespace = fresh_main().__dict__
         self._ending = Ending(self._namespace)
         self._own = self._offer(context, opening)
         self._executor = Executor(self._namespace)
         self._hidden = frozenset((*self._own, "answer"))
         self._builtins = dict(vars(builtins))
+        self._builtins_named = False
         self._in_cell = False
         self._stdout, self._stderr = Stream(1), Stream(2)
         self._signal = defer_signals(self._channel)
 
-    def _confined(self, opening: Mapping[str, Any]) -> list[str]:
+    def _confined(
+        self, opening: Mapping[str, Any], namespaces: Sequence[str], lifeline: socket.socket
+    ) -> list[str]:
         """Puts on what holds the cells; ends the process where that cannot be done."""
         if not opening["confined"]:
+            lifeline.send(b"filter")
             return []
+        size, memory = opening["bytes"], opening["memory_bytes"]
         try:
-            return confine(os.getcwd(), context_bytes=opening["bytes"])
+            confinement = confine(os.getcwd(), memory_bytes=memory, context_bytes=size)
         except NotConfined as missing:
             self._channel.send({"op": "refused", "why": str(missing)})
             os._exit(1)
+        listener = [] if confinement.listener is None else [confinement.listener]
+        socket.send_fds(lifeline, [b"filter"], listener)
+        for fd in listener:
+            os.close(fd)
+        return [*namespaces, *confinement.layers]
 
     def _offer(self, context: Any, opening: Mapping[str, Any]) -> Mapping[str, Any]:
         """Puts what the model may use into the namespace; gives it as a mapping too."""
@@ -78,11 +104,25 @@ class Session:
         self._channel.send({"op": "ready", "layers": self._layers})
         while True:
             command = self._channel.command()
+            if command["op"] == "checkpoint":
+                self._keep()
+                continue
             number, code = command["number"], command["code"]
             try:
                 self._send_done(self._run(number, code))
             except Exception as broken:  # a cell has broken what its report is made with
                 self._send_done(_report(number, error=self._explained(broken)))
+
+    def _keep(self) -> None:
+        """Has a second process keep the state of this one, or is that process, much later."""
+        link = self._checkpoints.take()
+        if link is None:
+            return
+        self._channel.reopen(link)
+        self._executor.renew()
+        for pool in self._pools:
+            renew_pool(pool)
+        self._channel.send({"op": "ready", "layers": self._layers})
 
     def _send_done(self, report: dict[str, Any]) -> None:
         try:
@@ -97,7 +137,7 @@ class Session:
         started = perf_counter()
         value, error = self._execute(code, f"<cell {number}>")
         seconds = perf_counter() - started
-        self._restore_builtins()
+        self._restore_builtins(code)
         nearest = self._nearest(code, "".join((*out.parts()[:2], *value[:2])), error)
         notes = [note for note in (*self._restored(), self._ending.advice(), nearest) if note]
         answer = self._answer(notes)
@@ -169,7 +209,15 @@ class Session:
             notes.append("`print` prints again: use another name for your own.")
         return notes
 
-    def _restore_builtins(self) -> None:
+    def _restore_builtins(self, code: str) -> None:
+        """Puts back what cells replaced, once one of them has so much as named the module.
+
+        Comparing them all writes to the pages that they are on, each time anew after a
+        checkpoint.
+        """
+        self._builtins_named |= "builtins" in code
+        if not self._builtins_named:
+            return
         for name, value in self._builtins.items():
             if vars(builtins).get(name) is not value:
                 setattr(builtins, name, value)
@@ -219,19 +267,10 @@ def _report(number: int, **found: Any) -> dict[str, Any]:
     return empty | found
 
 
-def _bound(fd: int, kind: str, size: int) -> Any:
-    """The context, read from the shared memory behind `fd`."""
+def _bound(fd: int, opening: Mapping[str, Any]) -> Any:
+    """The context, from the shared memory behind `fd`."""
     try:
-        if size == 0:
-            data: Any = b""
-        else:
-            data = mmap.mmap(fd, size, prot=mmap.PROT_READ)
+        text = mapped(fd, opening["layout"], opening["bytes"])
     finally:
         os.close(fd)
-    text = str(data, "utf-8", "surrogatepass")
-    if size:
-        with contextlib.suppress(BufferError):
-            data.close()
-    if kind == "text":
-        return text
-    return wire.decode(wire.loads(text))
+    return text if opening["kind"] == "text" else wire.decode(wire.loads(text))

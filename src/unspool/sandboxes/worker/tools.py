@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import queue
 import signal
+import threading
+import weakref
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -195,13 +198,30 @@ def defer_signals(channel: Channel) -> Callable[[int, Any], Any]:
     return real
 
 
-def wide_pools() -> None:
-    """Thread pools that are given no size get `THREADS`, asyncio's own among them."""
-    pool = concurrent.futures.ThreadPoolExecutor
+def wide_pools() -> weakref.WeakSet[concurrent.futures.ThreadPoolExecutor]:
+    """Thread pools that are given no size get `THREADS`, asyncio's own among them.
+
+    Gives all pools that are made from now on.
+    """
+    pool, made = concurrent.futures.ThreadPoolExecutor, weakref.WeakSet[Any]()
     init = pool.__init__
 
     @functools.wraps(init)
     def wide(self: Any, max_workers: int | None = None, *args: Any, **kwargs: Any) -> None:
         init(self, max_workers or THREADS, *args, **kwargs)
+        made.add(self)
 
     pool.__init__ = wide  # type: ignore[method-assign]
+    return made
+
+
+def renew_pool(pool: Any) -> None:
+    """Lets a pool start new threads, in a fork that has none of those it counts on.
+
+    These are attributes of CPython's own; a pool that has others stays as it is.
+    """
+    if hasattr(pool, "_idle_semaphore"):
+        pool._threads = set()
+        pool._work_queue = queue.SimpleQueue()
+        pool._idle_semaphore = threading.Semaphore(0)
+        pool._shutdown_lock = threading.Lock()

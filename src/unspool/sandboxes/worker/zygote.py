@@ -1,28 +1,30 @@
 """A warm interpreter that forks a REPL whenever the host asks for one.
 
 It is started by `exec` with a clean environment, imports what models use, and then does
-nothing but fork, signal and reap. Each request is a line of JSON on the socket given by
-its descriptor; a fork request carries three descriptors: the REPL's socket, the pipe for
-what is written to descriptors 1 and 2, and the shared memory of the context.
+nothing but fork, signal and reap. Each order is a line of JSON on the socket given by its
+descriptor; that for a fork carries three descriptors: the REPL's socket, the pipe for what
+is written to descriptors 1 and 2, and the shared memory of the context. That for a revival
+carries the new socket alone.
 """
 
 from __future__ import annotations
 
-import array
 import contextlib
-import ctypes
 import gc
 import json
 import os
-import select
-import shutil
+import resource
+import selectors
 import signal
 import socket
 import sys
+import threading
+from collections.abc import Callable
 from typing import Any, NoReturn
 
+from .forked import Forked, receive_now
+from .namespaces import adopt_orphans, end_with_parent, enter, mount_scratch
 from .session import Session
-from .tools import wide_pools
 
 # What models import most, imported while there is nothing else to do: a REPL that is
 # forked later has it for free, the first one need not wait for it.
@@ -34,92 +36,112 @@ WARM = (
     " unicodedata urllib.parse uuid xml.etree.ElementTree zlib"
 ).split()
 
-PR_SET_PDEATHSIG = 1
+STACK_BYTES = 1 << 20
+"""Of each thread that a cell starts: hundreds of them wait for models, and few go deep."""
 MAX_LINE_BYTES = 1 << 16
 
 
 class Zygote:
     """Forks REPLs, passes signals on to them, and tells the host when they end."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, layers: list[str]) -> None:
         self._sock = sock
+        self._layers = layers
         self._buffer = b""
         self._fds: list[int] = []
-        self._pids: dict[int, int] = {}
-        self._folders: dict[int, str] = {}
+        self._repls: dict[int, Forked] = {}
+        self._serving = True
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        self._sources = selectors.DefaultSelector()
+        self._sources.register(sock, selectors.EVENT_READ, self._receive)
+        self._sources.register(self._wake_read, selectors.EVENT_READ, self._reap)
 
     def serve(self) -> None:
         """Works until the host closes the socket, then ends all REPLs."""
         cold = list(reversed(WARM))
-        while True:
-            waits_s = 0 if cold else None
-            sources = [self._sock.fileno(), self._wake_read]
-            ready, _, _ = select.select(sources, [], [], waits_s)
+        while self._serving:
+            ready = self._sources.select(0 if cold else None)
+            # Orders first: one that allows a fork was sent before the fork was asked for.
+            for key, _ in sorted(ready, key=lambda one: one[0].fileobj is not self._sock):
+                if key.fd in self._sources.get_map():
+                    key.data()
             if not ready:
                 _import(cold.pop())
                 if not cold:
                     gc.collect()
                     gc.freeze()
-            if self._wake_read in ready:
-                os.read(self._wake_read, 4096)
-                self._reap()
-            if self._sock.fileno() in ready and not self._receive():
-                for pid in self._pids:
-                    _kill_group(pid)
-                for folder in self._folders.values():
-                    shutil.rmtree(folder, ignore_errors=True)
-                return
+        for repl in self._repls.values():
+            repl.end()
+            repl.clean_up()
 
-    def _receive(self) -> bool:
-        data, ancillary, _, _ = self._sock.recvmsg(MAX_LINE_BYTES, socket.CMSG_SPACE(64))
-        for _, _, payload in ancillary:
-            fds = array.array("i")
-            fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+    def _receive(self) -> None:
+        """Obeys every order that is there: more than one read, where descriptors came along."""
+        while self._serving:
+            try:
+                data, fds = receive_now(self._sock, MAX_LINE_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, fds = b"", []
             self._fds += fds
-        *lines, self._buffer = (self._buffer + data).split(b"\n")
-        for line in lines:
-            self._obey(json.loads(line))
-        return bool(data)
+            *lines, self._buffer = (self._buffer + data).split(b"\n")
+            for line in lines:
+                self._obey(json.loads(line))
+            self._serving = bool(data)
 
     def _obey(self, order: dict[str, Any]) -> None:
         number = order["session"]
         if order["op"] == "fork":
             self._fork(number, order["folder"])
             return
-        pid = next((p for p, session in self._pids.items() if session == number), None)
-        if pid is None:
+        repl = self._repls.get(number)
+        if order["op"] == "revive":
+            self._revive(number, repl)
+        if repl is None:
             return
-        if order["op"] == "interrupt":
-            os.kill(pid, signal.SIGINT)
-        else:
-            _kill_group(pid)
+        match order["op"]:
+            case "interrupt":
+                repl.interrupt()
+            case "kill":
+                repl.kill()
+            case "checkpoint":
+                repl.order(order["after"])
+                self._watch(repl.lifeline.fileno(), lambda: self._lifeline(repl))
+            case "end":
+                repl.end()
+                if not repl.running:
+                    self._forget(repl)
 
     def _fork(self, number: int, folder: str) -> None:
         fds, self._fds = self._fds[:3], self._fds[3:]
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        mounted = "mount namespace" in self._layers and mount_scratch(folder)
         try:
             pid = os.fork()
         except OSError:
             pid = -1  # no memory or no process left: its closed socket tells the host
         if pid == 0:
-            self._become_repl(fds, folder)
-        if pid > 0:
-            self._pids[pid] = number
-            self._folders[pid] = folder
+            self._become_repl(fds, folder, far)
         for fd in fds:
             os.close(fd)
+        far.close()
+        repl = Forked(number, pid, folder, near)
+        repl.mounted = mounted
+        if pid < 0:
+            repl.clean_up()
+            return
+        self._repls[number] = repl
+        self._watch(near.fileno(), lambda: self._lifeline(repl))
 
-    def _become_repl(self, fds: list[int], folder: str) -> NoReturn:
+    def _become_repl(self, fds: list[int], folder: str, lifeline: socket.socket) -> NoReturn:
         try:
             signal.set_wakeup_fd(-1)
-            for fd in (self._sock.fileno(), self._wake_read, self._wake_write):
-                os.close(fd)
-            self._sock.detach()
+            _close_all_but(*fds, lifeline.fileno())
             _settle(fds[1], folder)
-            Session(socket.socket(fileno=fds[0]), fds[2]).serve()
+            Session(socket.socket(fileno=fds[0]), fds[2], lifeline, self._layers).serve()
         except BaseException as error:
             sys.stderr = os.fdopen(2, "w", errors="replace")
             sys.excepthook(type(error), error, error.__traceback__)
@@ -127,20 +149,62 @@ class Zygote:
         finally:
             os._exit(1)
 
+    def _revive(self, number: int, repl: Forked | None) -> None:
+        (link,), self._fds = self._fds[:1], self._fds[1:]
+        if repl is None or repl.running or not repl.revive(link):
+            self._report(number, -signal.SIGKILL, None)
+        os.close(link)
+
+    def _watch(self, fd: int, ready: Callable[[], None]) -> None:
+        if fd not in self._sources.get_map():
+            self._sources.register(fd, selectors.EVENT_READ, ready)
+
+    def _unwatch(self, fd: int) -> None:
+        with contextlib.suppress(KeyError, ValueError):
+            self._sources.unregister(fd)
+
+    def _lifeline(self, repl: Forked) -> None:
+        repl.receive()
+        if not repl.awaits:
+            self._unwatch(repl.lifeline.fileno())
+        if repl.listener >= 0:
+            self._watch(repl.listener, lambda: self._filter(repl))
+
+    def _filter(self, repl: Forked) -> None:
+        if not repl.answer_filter():
+            self._unwatch(repl.listener)
+
     def _reap(self) -> None:
-        while self._pids:
-            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        os.read(self._wake_read, 4096)
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
             if ended is None:
                 return
-            _kill_group(ended.si_pid)  # what the REPL started ends with it
+            repls = self._repls.values()
+            repl = next((r for r in repls if r.running and r.pid == ended.si_pid), None)
+            if repl is not None:
+                repl.receive()  # what it sent before it ended
+                repl.ended()  # before its number can be another's
             os.waitpid(ended.si_pid, 0)
-            shutil.rmtree(self._folders.pop(ended.si_pid, ""), ignore_errors=True)
-            number = self._pids.pop(ended.si_pid, None)
-            if number is not None:
+            if repl is not None:
                 status = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
-                line = json.dumps({"session": number, "status": status})
-                with contextlib.suppress(OSError):
-                    self._sock.sendall(line.encode() + b"\n")
+                self._report(repl.number, status, repl.after)
+                if repl.unwanted or repl.after is None:
+                    self._forget(repl)
+
+    def _forget(self, repl: Forked) -> None:
+        self._unwatch(repl.lifeline.fileno())
+        self._unwatch(repl.listener)
+        repl.clean_up()
+        self._repls.pop(repl.number, None)
+
+    def _report(self, number: int, status: int, after: int | None) -> None:
+        line = json.dumps({"session": number, "status": status, "after": after})
+        with contextlib.suppress(OSError):
+            self._sock.sendall(line.encode() + b"\n")
 
 
 def _import(name: str) -> None:
@@ -148,27 +212,33 @@ def _import(name: str) -> None:
         __import__(name)
 
 
+def _close_all_but(*keep: int) -> None:
+    """What the zygote has open belongs to other REPLs."""
+    last = 2
+    for fd in sorted(keep):
+        os.closerange(last + 1, fd)
+        last = fd
+    os.closerange(last + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
 def _settle(output: int, folder: str) -> None:
     """Makes the fork a group of its own, with a folder of its own, that ends with us."""
     os.setsid()
-    with contextlib.suppress(OSError, AttributeError):  # Linux alone has it
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    end_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
     os.chdir(folder)
+    threading.stack_size(STACK_BYTES)
     os.environ.update(HOME=folder, TMPDIR=folder)
 
 
-def _kill_group(pid: int) -> None:
-    for kill in (os.killpg, os.kill):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(pid, signal.SIGKILL)
-
-
-def main(fd: int) -> None:
+def main(fd: int, confined: bool) -> None:
     """Serves the socket behind `fd` until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    wide_pools()
-    Zygote(socket.socket(fileno=fd)).serve()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 1 << 16), most))
+    layers = enter(fd) if confined else []
+    adopt_orphans()
+    Zygote(socket.socket(fileno=fd), layers).serve()

@@ -9,6 +9,7 @@ import secrets
 import threading
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, get_args
 
 from unspool.budget import Ledger, Limits
@@ -23,8 +24,13 @@ from unspool.loaders.sources import load as load_context
 from unspool.models.http import HttpPool
 from unspool.ports import Model
 from unspool.runtimes.thread import LoopThread
+from unspool.sandboxes.packages import Packages, located
 from unspool.sandboxes.process import ProcessSandbox
+from unspool.sandboxes.worker.shapes import ShapeError, build, schema_of
+from unspool.schema.faults import BadSchema
+from unspool.schema.value import Schema
 from unspool.spec import RunSpec
+from unspool.tools import Tools
 from unspool.types import Result
 from unspool.wiring import Prices, Wiring, pack_for
 
@@ -42,8 +48,8 @@ class _Shared:
     def __init__(self) -> None:
         self.loop = LoopThread()
         self.http = HttpPool(limit=CONNECTIONS)
-        self.sandbox = ProcessSandbox()
-        self.unconfined = ProcessSandbox(confined=False)
+        self._sandboxes: dict[tuple[Packages, bool], ProcessSandbox] = {}
+        self._lock = threading.Lock()
         self._close_at_exit()
         self._warming = False
         self._warmer: threading.Thread | None = None
@@ -56,20 +62,32 @@ class _Shared:
 
     def _forked(self) -> None:
         self._warming = False
+        self._lock = threading.Lock()
         self.http = HttpPool(limit=CONNECTIONS)
-        self.sandbox.forked()
-        self.unconfined.forked()
+        for sandbox in self._sandboxes.values():
+            sandbox.forked()
         self._close_at_exit()
 
     def _close_at_exit(self) -> None:
-        for part in (self.sandbox, self.unconfined, self.http):
-            self.loop.at_exit(part.aclose)
+        self.loop.at_exit(self.http.aclose)
+        for sandbox in self._sandboxes.values():
+            self.loop.at_exit(sandbox.aclose)
 
-    def warm(self) -> None:
+    def sandbox(self, packages: Packages, *, confined: bool) -> ProcessSandbox:
+        """The sandbox whose interpreter has these packages; there is one for each set."""
+        with self._lock:
+            found = self._sandboxes.get((packages, confined))
+            if found is None:
+                found = ProcessSandbox(confined=confined, packages=packages)
+                self._sandboxes[packages, confined] = found
+                self.loop.at_exit(found.aclose)
+            return found
+
+    def warm(self, sandbox: ProcessSandbox) -> None:
         """Starts on what the first run would have to wait for, while nobody waits."""
+        self.loop.call(sandbox.warm)
         if not self._warming:
             self._warming = True
-            self.loop.call(self.sandbox.warm)
             self._warmer = threading.Thread(target=self.http.warm, name="unspool-warm", daemon=True)
             self._warmer.start()
 
@@ -90,6 +108,13 @@ class RLM:
     model's code do whatever this user may; without it a run is refused where the machine
     cannot confine.
 
+    `tools` are functions of yours that the model's code may call, by the names it calls them
+    by: a coroutine function runs on unspool's own event loop, any other on a thread; what it
+    returns and raises arrives in the cell. `packages` can be imported there as well, where
+    they are installed here; of the files on this machine their own become readable.
+    `child_model` writes the code of child runs (by default `model` does): one, or one for
+    each depth, of which the last serves all that are deeper.
+
     One object may serve any number of runs at the same time, from any threads.
 
     Raises:
@@ -97,7 +122,8 @@ class RLM:
         ConfigurationError: a key is missing, or arguments do not fit together.
     """
 
-    def __init__(
+    # More parameters than elsewhere: each is one choice of the user's, and given by its name.
+    def __init__(  # noqa: PLR0913
         self,
         model: str | Model | None = None,
         *,
@@ -110,6 +136,9 @@ class RLM:
         pack: str | None = None,
         retries: int = 5,
         isolation: Isolation = "confined",
+        tools: Mapping[str, Callable[..., Any]] | None = None,
+        packages: Sequence[str] = (),
+        child_model: str | Model | Sequence[str | Model] | None = None,
     ) -> None:
         settings = from_environment()
         if model is None:
@@ -129,43 +158,52 @@ class RLM:
         self._sub = self._root
         if sub_model is not None:
             self._sub = wiring.beside(model, sub_model).model(sub_model)
+        self._children = tuple(
+            wiring.beside(model, one).model(one) for one in _each_depth(child_model)
+        )
+        self._tools = Tools.of(tools or {})
+        self._packages = located(packages)
         if isolation not in get_args(Isolation):
             raise ConfigurationError(f"isolation={isolation!r}: give 'confined' or 'none'")
-        self._sandbox = _SHARED.unconfined if isolation == "none" else _SHARED.sandbox
-        _SHARED.warm()
+        self._sandbox = _SHARED.sandbox(self._packages, confined=isolation != "none")
+        _SHARED.warm(self._sandbox)
         self._max_depth = max_depth
         self._limits = limits or Limits()
-        self._pack = load_pack(pack or pack_for(self._root.name))
+        self._models = {one.name: one for one in (self._root, self._sub, *self._children)}
+        self._packs = {name: load_pack(pack or pack_for(name)) for name in self._models}
 
     def __repr__(self) -> str:
         return f"RLM({self._root.name!r}, sub_model={self._sub.name!r})"
 
-    def run(self, question: str, context: Any) -> Result:
+    def run(self, question: str, context: Any, schema: Any = None) -> Result:
         """Answers `question` about `context`, and waits for it; works in a notebook too.
 
         `context` is text, bytes, a `Path` (or the name of an existing file or folder), a
-        list of paths, messages or other JSON-like data. A limit ends the run with the best
+        list of paths, messages or other JSON-like data. `schema` is what the answer has to
+        be: a type (`int`, `list[str]`, a dataclass, a pydantic model), a dict of field names
+        and types, or a JSON schema; an answer that does not fit is sent back to the model,
+        and one of a complete run is a value of that type. A limit ends the run with the best
         answer so far and a `status` that says which; it does not raise. Ctrl-C ends the
         run, then raises KeyboardInterrupt.
 
         Raises:
             ContextError: the context cannot be read, or is empty.
-            ConfigurationError: the question is empty.
+            ConfigurationError: the question is empty, or `schema` is none.
             ModelError, SandboxError: before anything was achieved.
         """
-        return _UnderWay(self, question, load_context(context)).result()
+        return _UnderWay(self, question, load_context(context), schema=schema).result()
 
-    async def arun(self, question: str, context: Any) -> Result:
+    async def arun(self, question: str, context: Any, schema: Any = None) -> Result:
         """`run`, awaited. Cancelling it ends the run and all its requests."""
-        return await _UnderWay(self, question, load_context(context)).aresult()
+        return await _UnderWay(self, question, load_context(context), schema=schema).aresult()
 
-    def stream(self, question: str, context: Any) -> Stream:
+    def stream(self, question: str, context: Any, schema: Any = None) -> Stream:
         """Starts a run and gives its events as they happen."""
-        return Stream(self, question, load_context(context))
+        return Stream(self, question, load_context(context), schema)
 
-    def astream(self, question: str, context: Any) -> Stream:
+    def astream(self, question: str, context: Any, schema: Any = None) -> Stream:
         """The same for `async for`."""
-        return self.stream(question, context)
+        return self.stream(question, context, schema)
 
     def completion(self, prompt: str | Sequence[Mapping[str, Any]]) -> Result:
         """Answers a prompt of any length, given as a text or a list of messages.
@@ -188,17 +226,22 @@ class RLM:
         listen: Callable[[Event], None],
         stop: asyncio.Event,
         in_pieces: bool,
+        schema: Schema | None,
     ) -> Result:
-        spec = RunSpec(question, secrets.token_hex(6), self._limits, self._max_depth)
+        limits, depth = self._limits, self._max_depth
+        spec = RunSpec(question, secrets.token_hex(6), limits, depth, schema=schema)
         parts = Parts(
             root=self._root,
             sub=self._sub,
-            models={model.name: model for model in (self._root, self._sub)},
+            models=self._models,
             sandbox=self._sandbox,
-            pack=self._pack,
+            packs=self._packs,
             listen=listen,
             stop=stop,
             stream=in_pieces,
+            children=self._children,
+            tools=self._tools,
+            packages=self._packages.names,
         )
         return await Run(spec, context, parts, Ledger(self._limits)).result()
 
@@ -214,11 +257,13 @@ class _UnderWay:
         listen: Callable[[Event], None] = lambda event: None,
         *,
         in_pieces: bool = False,
+        schema: Any = None,
     ) -> None:
         if not question.strip():
             raise ConfigurationError("the question is empty: say what you want to know.")
         self._stop = asyncio.Event()
-        work = rlm._run(question, context, listen, self._stop, in_pieces)
+        form = None if schema is None else _schema(schema)
+        work = rlm._run(question, context, listen, self._stop, in_pieces, form)
         self._outcome = _SHARED.loop.submit(work)
 
     def stop(self) -> None:
@@ -246,9 +291,9 @@ class Stream(_UnderWay):
     answer so far is in the result, whose status is then `cancelled`.
     """
 
-    def __init__(self, rlm: RLM, question: str, context: Context) -> None:
+    def __init__(self, rlm: RLM, question: str, context: Context, schema: Any = None) -> None:
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        super().__init__(rlm, question, context, self._events.put, in_pieces=True)
+        super().__init__(rlm, question, context, self._events.put, in_pieces=True, schema=schema)
         self._outcome.add_done_callback(lambda _: self._events.put(None))
 
     def __iter__(self) -> Iterator[Event]:
@@ -275,6 +320,19 @@ class Stream(_UnderWay):
             return self._events.get_nowait()
         except queue.Empty:
             return await asyncio.to_thread(self._events.get)
+
+
+def _schema(given: Any) -> Schema:
+    try:
+        return Schema.of_json(schema_of(given), partial(build, given), trusted=True)
+    except (ShapeError, BadSchema) as wrong:
+        raise ConfigurationError(f"schema={given!r:.100}: {wrong}.") from wrong
+
+
+def _each_depth(given: str | Model | Sequence[str | Model] | None) -> Sequence[str | Model]:
+    if given is None:
+        return ()
+    return given if isinstance(given, (list, tuple)) else (given,)
 
 
 def _default_model(settings: Settings, base_url: str | None) -> str:

@@ -5,6 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unspool.budget import Limits
+from unspool.schema.value import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function of the user's that cells may call; it runs in the host."""
+
+    name: str
+    signature: str
+    """As Python has it, from `(` on; a default value that is no literal is `...`."""
+    doc: str = ""
+    """Its documentation."""
+
+    @property
+    def line(self) -> str:
+        """What the model is told of it."""
+        first = self.doc.strip().partition("\n")[0]
+        return f"{self.name}{self.signature}: {first}" if first else f"{self.name}{self.signature}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +37,8 @@ class RunSpec:
     depth: int = 0
     """How many runs this one is inside of."""
     parent_id: str | None = None
+    schema: Schema | None = None
+    """What the answer has to look like; None leaves it to the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +53,6 @@ class ReplSpec:
     """A cell's own time; waiting in the door does not count."""
     memory_bytes: int = 4 << 30
     """What the REPL may hold besides its context."""
+    tools: tuple[Tool, ...] = ()
+    """Functions that cells find under their names. `door(name, [positional arguments, keyword
+    arguments])` gives `[value]`, or of a tool that raised `[None, type, text, arguments]`."""

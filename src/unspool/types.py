@@ -80,6 +80,9 @@ class Request:
     """Texts before which the reply ends."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of the request's body, sent as they are."""
+    schema: Mapping[str, Any] | None = None
+    """The JSON schema, of an object, that the reply is to fit. A server that can hold its
+    model to it does; the messages ask for it in any case."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import unspool
 SOURCE = Path(unspool.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 
-FILE_LINES, FUNCTION_LINES, ENGINE_LINES, PUBLIC_NAMES = 500, 60, 900, 24
+FILE_LINES, FUNCTION_LINES, ENGINE_LINES, PUBLIC_NAMES = 500, 60, 1_000, 24
 LINES = {"engine/loop.py": 150, "ports.py": 200}
 
 

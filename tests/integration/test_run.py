@@ -12,12 +12,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runs import KEY, cell, solve
 from unspool import RLM, Context, Limits, Result, events
 from unspool.errors import (
     ConfigurationError,
@@ -27,37 +28,9 @@ from unspool.errors import (
     ModelRefused,
     ModelUnavailable,
 )
-from unspool.testing.script import Answerer, ChatRequest, Reply, turns
+from unspool.testing.script import ChatRequest, Reply, turns
 from unspool.testing.server import ScriptedServer
 from unspool.types import Completion, Message, Request, Usage
-
-KEY = "sk-test-0123456789"
-
-
-def cell(code: str) -> str:
-    return f"Some thoughts.\n```repl\n{code}\n```"
-
-
-def solve(
-    script: Sequence[Reply | str] | Answerer,
-    context: Any = "the text",
-    *,
-    sub: Any = None,
-    question: str = "what?",
-    **options: Any,
-) -> tuple[Result, ScriptedServer]:
-    """One run; asserts that what we say was spent is what the server counted."""
-    answerer = script if callable(script) else turns(script, sub=sub)
-    with ScriptedServer(answerer, api_key=KEY) as server:
-        rlm = RLM("root", base_url=server.base_url, api_key=KEY, sub_model="sub", **options)
-        result = rlm.run(question, context)
-    assert _counts(result.usage) == _counts(server.usage)
-    assert sum(turn.usage.tokens for turn in result.turns) <= result.usage.tokens
-    return result, server
-
-
-def _counts(usage: Usage) -> tuple[int, int, int]:
-    return usage.calls, usage.input_tokens, usage.output_tokens
 
 
 def test_a_question_is_answered_in_turns_over_one_namespace() -> None:

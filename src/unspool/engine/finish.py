@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from unspool.schema.value import DoesNotFit, Schema
 from unspool.typed import typed
 from unspool.types import Answer, Observation
 
@@ -25,6 +27,7 @@ BLIND = (
     "You wrote the answer before you saw the output above. If the output confirms it, call FINAL"
     " again; if not, correct it."
 )
+MISFIT = "The answer does not fit: {}. It has to be a Python value of this form: {}"
 UNGROUNDED = (
     "Not run: llm_query sees its prompt alone, and you typed this one, so it holds nothing of"
     " `context` and the model could only guess. Use search first, or put a piece of the text"
@@ -47,12 +50,13 @@ class Judge:
     An answer that the code computed passes. One that the model typed must have been
     shown to it before: what is typed in the turn that first looks is mostly invented.
     `strict` also checks each number and name of a typed answer against what was shown.
+    An answer that does not fit `schema` is held back as often as it comes.
     """
 
-    def __init__(self, known: str, *, strict: bool) -> None:
+    def __init__(self, known: str, *, strict: bool, schema: Schema | None = None) -> None:
         self._shown = known.lower()
         self._looked = False
-        self._strict = strict
+        self._strict, self._schema = strict, schema
         self._holds = {EMPTY: 1, FAILED: 2, UNLOOKED: 1, BLIND: 1, "unseen": 2}
 
     def judge(self, observations: Sequence[Observation]) -> Verdict:
@@ -73,6 +77,9 @@ class Judge:
         empty = found.value is None or str(found.value).strip(" .\n\N{HORIZONTAL ELLIPSIS}") == ""
         if empty and last.error:
             return self._hold(FAILED)
+        misfit = self._misfit(found.value)
+        if misfit:
+            return misfit
         if empty:
             return self._hold(EMPTY)
         if not typed(last.cell.code):
@@ -87,6 +94,15 @@ class Judge:
         if shows and text.strip().lower() not in now:
             return self._hold(BLIND)
         return self._unseen(text, now) if self._strict else ""
+
+    def _misfit(self, value: Any) -> str:
+        if self._schema is None:
+            return ""
+        try:
+            self._schema.accept(value)
+        except DoesNotFit as wrong:
+            return MISFIT.format(wrong, self._schema.form)
+        return ""
 
     def _unseen(self, text: str, now: str) -> str:
         unseen = [fact for fact in facts(text) if fact.lower() not in self._shown + now]

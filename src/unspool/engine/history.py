@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from unspool.context.source import Context
 from unspool.engine.packs import Pack
+from unspool.engine.parts import Parts
+from unspool.spec import RunSpec
 from unspool.types import Message, Observation, Request
 
 NAMES_SHOWN = 5
@@ -23,13 +25,14 @@ class History:
     It holds neither the context nor output that is not clipped.
     """
 
-    def __init__(self, pack: Pack, question: str, context: Context, *, turns: int) -> None:
-        self._pack = pack
-        self._turns = turns
+    def __init__(self, spec: RunSpec, context: Context, parts: Parts) -> None:
+        pack = self._pack = parts.pack
+        self._turns = spec.limits.turns
         self._replies: set[str] = set()
         self._repeated = False
-        self._values = {"question": question, "turns": str(turns)}
-        described = {**self._values, "context": describe(context, pack.preview_chars)}
+        self._values = {"question": spec.question, "turns": str(self._turns)}
+        shown = [describe(context, pack.preview_chars), *offers(spec, parts)]
+        described = {**self._values, "context": "\n".join(shown)}
         self.opening = pack.fill(pack.opening, described)
         """The first message: the question, and what the context is."""
         self._messages = [
@@ -88,6 +91,20 @@ def describe(context: Context, preview_chars: int) -> str:
             half = preview_chars // 2
             lines.append(f"It begins {value[:half]!r} and ends {value[-half:]!r}.")
     return "\n".join(lines)
+
+
+def offers(spec: RunSpec, parts: Parts) -> list[str]:
+    """What this run has besides what every run has: the user's functions and packages, and
+    the form of its answer."""
+    lines = []
+    if parts.tools.offered:
+        lines.append("In the REPL there are also these functions:")
+        lines += [f"- {tool.line}" for tool in parts.tools.offered]
+    if parts.packages:
+        lines.append(f"These packages can be imported: {', '.join(parts.packages)}.")
+    if spec.schema is not None:
+        lines.append(f"The answer has to be a Python value of this form: {spec.schema.form}")
+    return lines
 
 
 def render(observations: Sequence[Observation], pack: Pack) -> str:

@@ -48,8 +48,8 @@ class Loop:
             LimitReached, ModelError, SandboxError: the run cannot go on.
         """
         spec, pack = self._spec, self._parts.pack
-        history = History(pack, spec.question, self._context, turns=spec.limits.turns)
-        judge = Judge(history.opening, strict=pack.check_typed)
+        history = History(spec, self._context, self._parts)
+        judge = Judge(history.opening, strict=pack.check_typed, schema=spec.schema)
         async with _opened(self._parts, self._context, spec, self._door) as repl:
             for turn in range(1, spec.limits.turns + 1):
                 self._emit(events.TurnStarted, turn=turn)
@@ -133,7 +133,12 @@ async def _opened(
         parts.sandbox.open(
             context,
             door,
-            ReplSpec(spec.question, parts.pack.nearest, spec.limits.cell_seconds),
+            ReplSpec(
+                spec.question,
+                parts.pack.nearest,
+                spec.limits.cell_seconds,
+                parts.tools.offered,
+            ),
         )
     )
     try:

@@ -45,6 +45,9 @@ class Pack:
     it has not been shown, a sub-call whose prompt has nothing of the context in it."""
     nearest: bool = False
     """Where a cell's own search finds nothing, show the nearest lines."""
+    items_per_call: int = 1
+    """Short items that `ask_each` puts into one request when a cell does not say how many;
+    more than 1 where it was measured that answers stay as good."""
     max_tokens: int | None = None
     """Longest reply of the root, in tokens."""
     temperature: float | None = None

@@ -17,13 +17,14 @@ from unspool.engine.subcalls import SubCallError, SubCalls
 from unspool.errors import ModelError, SandboxError, UnspoolError
 from unspool.events import Event
 from unspool.ports import Model
+from unspool.schema.value import DoesNotFit, Schema
 from unspool.spec import RunSpec
 from unspool.trajectory import Trajectory
 from unspool.types import Result, Status
 
 
 class Run:
-    """One question over one context. `ledger` is that of the whole tree."""
+    """One question over one context. `ledger` is its own, and part of the tree's."""
 
     def __init__(self, spec: RunSpec, context: Context, parts: Parts, ledger: Ledger) -> None:
         self._spec, self._context, self._parts, self._ledger = spec, context, parts, ledger
@@ -36,14 +37,19 @@ class Run:
             parts,
             ledger=ledger,
             emit=self._emit,
-            door=SubCalls(
-                parts.sub,
-                parts.models,
-                ledger=ledger,
-                emit=self._emit,
-                allowed=spec.max_depth > spec.depth,
-                child=self._child if spec.max_depth > spec.depth + 1 else None,
-            ),
+            door=parts.tools.door(self._sub_calls()),
+        )
+
+    def _sub_calls(self) -> SubCalls:
+        spec, parts = self._spec, self._parts
+        return SubCalls(
+            parts.sub,
+            parts.models,
+            ledger=self._ledger,
+            emit=self._emit,
+            allowed=spec.max_depth > spec.depth,
+            child=self._child if spec.max_depth > spec.depth + 1 else None,
+            per_call=lambda model: parts.pack_of(model).items_per_call,
         )
 
     def tell(self, event: Event) -> None:
@@ -62,9 +68,8 @@ class Run:
         started_s = self._ledger.elapsed_s
         status, error = await self._until_an_end()
         self._trajectory.cut_short(self._ledger.elapsed_s)
-        best = self._loop.best
         result = Result(
-            answer=None if best is None else best.value,
+            answer=self._answer(),
             status=status,
             question=self._spec.question,
             model=self._parts.root.name,
@@ -77,6 +82,16 @@ class Run:
         )
         self._emit(events.RunEnded, result=result)
         return result
+
+    def _answer(self) -> Any:
+        """The best there is, as what was asked for if it fits; a draft may not."""
+        best, schema = self._loop.best, self._spec.schema
+        if best is None or schema is None:
+            return None if best is None else best.value
+        try:
+            return schema.accept(best.value)
+        except DoesNotFit:
+            return best.value
 
     def _emit_start(self, isolation: str) -> None:
         spec, parts = self._spec, self._parts
@@ -95,9 +110,7 @@ class Run:
 
     async def _until_an_end(self) -> tuple[Status, str]:
         """The loop, within the time that is left and until somebody stops it."""
-        left_s = self._ledger.limits.seconds
-        if left_s is not None:
-            left_s = max(0.0, left_s - self._ledger.elapsed_s)
+        left_s = self._ledger.left_s
         loop = asyncio.create_task(self._loop.run())
         stop = asyncio.create_task(self._parts.stop.wait())
         try:
@@ -124,22 +137,27 @@ class Run:
                 task.cancel()
             await asyncio.gather(loop, stop, return_exceptions=True)
 
-    async def _child(self, question: str, data: Any, root: Model | None) -> Any:
+    async def _child(
+        self, question: str, data: Any, root: Model | None, schema: Schema | None
+    ) -> Any:
         """Answers `question` over `data` by a run of its own, one level deeper.
 
         Raises:
             SubCallError: it ended without a complete answer.
         """
-        number = next(self._children)
+        number, depth, ledger = next(self._children), self._spec.depth + 1, self._ledger.for_child()
         spec = replace(
             self._spec,
             question=question,
             run_id=f"{self._spec.run_id}.{number}",
             parent_id=self._spec.run_id,
-            depth=self._spec.depth + 1,
+            depth=depth,
+            limits=ledger.limits,
+            schema=schema,
         )
-        parts = replace(self._parts, root=root or self._parts.root, listen=self.tell, stream=False)
-        result = await Run(spec, Context(data), parts, self._ledger).result()
+        root = root or self._parts.child_root(depth)
+        parts = replace(self._parts, root=root, listen=self.tell, stream=False)
+        result = await Run(spec, Context(data), parts, ledger).result()
         if result.complete:
             return result.answer
         best = "" if result.answer is None else f"; its best answer: {str(result.answer)[:500]!r}"

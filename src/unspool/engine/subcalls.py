@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from unspool.budget import Ledger
@@ -13,9 +14,13 @@ from unspool.engine.parts import ask
 from unspool.errors import UnspoolError
 from unspool.events import CallEnded, CallStarted
 from unspool.ports import Model
+from unspool.schema.asking import each, items_per_call, value_of, value_of_each
+from unspool.schema.faults import BadSchema
+from unspool.schema.items import text_of
+from unspool.schema.value import Schema
 from unspool.types import Message, Request, Usage
 
-Child = Callable[[str, Any, Model | None], Awaitable[Any]]
+Child = Callable[[str, Any, Model | None, Schema | None], Awaitable[Any]]
 """Runs a child over a context, and gives its answer."""
 
 CHILDREN = 32
@@ -30,7 +35,8 @@ class SubCalls:
     """Answers the calls of one run's cells, any number at the same time.
 
     `child` is None where child runs may not be started: there `rlm_query` asks the
-    sub-model, with the context in the prompt.
+    sub-model, with the context in the prompt. `per_call` says how many short items a model
+    is asked about at once when a cell does not say.
     """
 
     def __init__(
@@ -42,10 +48,11 @@ class SubCalls:
         emit: Emit,
         allowed: bool,
         child: Child | None,
+        per_call: Callable[[Model], int] = lambda model: 1,
     ) -> None:
         self._sub, self._models = sub, models
         self._ledger, self._emit = ledger, emit
-        self._allowed, self._child = allowed, child
+        self._allowed, self._child, self._per_call = allowed, child, per_call
         self._slots = asyncio.Semaphore(ledger.limits.parallel)
         self._children = asyncio.Semaphore(CHILDREN)
         self._count = 0
@@ -55,30 +62,45 @@ class SubCalls:
         if not self._allowed:
             raise SubCallError("this run may not call models: solve it with code (max_depth is 0)")
         match name, *args:
-            case "llm_query", str(prompt), model:
-                return await self._ask(prompt, model)
-            case "llm_query_batched", list(prompts), model:
-                return await _each(self._ask(str(prompt), model) for prompt in prompts)
-            case "rlm_query", str(prompt), context, model:
-                return await self._delegate(prompt, context, model)
-            case "rlm_query_batched", list(prompts), list(contexts), model:
-                pairs = zip(prompts, contexts, strict=True)
-                return await _each(self._delegate(str(p), c, model) for p, c in pairs)
+            case "llm_query", str(prompt), model, *form:
+                return await self._ask(prompt, model, _schema(*form))
+            case "llm_query_batched", list(prompts), model, *form:
+                schema = _schema(*form)
+                return await each(self._ask(str(prompt), model, schema) for prompt in prompts)
+            case "rlm_query", str(prompt), context, model, *form:
+                return await self._delegate(prompt, context, model, _schema(*form))
+            case "rlm_query_batched", list(prompts), list(contexts), model, *form:
+                schema, pairs = _schema(*form), zip(prompts, contexts, strict=True)
+                return await each(self._delegate(str(p), c, model, schema) for p, c in pairs)
+            case "ask_each", list(items), str(question), model, per_call, *form:
+                chosen = self._model(model)
+                size = items_per_call(per_call, self._per_call(chosen), items)
+                send = partial(self._send, chosen)
+                return await value_of_each(send, items, question, _schema(*form), size)
             case _:
                 raise SubCallError(f"there is no function {name!r} with such arguments")
 
-    async def _delegate(self, prompt: str, context: Any, model: str | None) -> Any:
+    async def _delegate(
+        self, prompt: str, context: Any, model: str | None, schema: Schema | None
+    ) -> Any:
         if self._child is not None:
             chosen = None if model is None else self._model(model)
+            data = prompt if context is None else context
             async with self._children:
-                return await self._child(prompt, prompt if context is None else context, chosen)
-        return await self._ask(prompt if context is None else f"{prompt}\n\n{context}", model)
+                return await self._child(prompt, data, chosen, schema)
+        whole = prompt if context is None else f"{prompt}\n\n{text_of(context)}"
+        return await self._ask(whole, model, schema)
 
-    async def _ask(self, prompt: str, name: str | None) -> str:
-        model = self._model(name)
-        request = Request((Message("user", prompt),))
+    async def _ask(self, prompt: str, name: str | None, schema: Schema | None) -> Any:
+        return await value_of(partial(self._send, self._model(name)), prompt, schema)
+
+    async def _send(
+        self, model: Model, messages: tuple[Message, ...], wire: Mapping[str, Any] | None
+    ) -> str:
+        request = Request(messages, schema=wire)
+        prompt, chars = messages[-1].content, sum(len(one.content) for one in messages)
         async with self._slots:
-            with self._ledger.call(len(prompt), request.max_tokens) as settle:
+            with self._ledger.call(chars, request.max_tokens) as settle:
                 self._count += 1
                 number, started_s = self._count, time.monotonic()
                 self._emit(CallStarted, call=number, model=model.name, prompt=prompt)
@@ -95,7 +117,7 @@ class SubCalls:
                         CallEnded,
                         call=number,
                         model=model.name,
-                        prompt_chars=len(prompt),
+                        prompt_chars=chars,
                         reply=reply,
                         usage=usage,
                         seconds=time.monotonic() - started_s,
@@ -116,17 +138,9 @@ class SubCalls:
         return self._models[name]
 
 
-async def _each(calls: Any) -> list[list[Any]]:
-    """`[value]` for each call that was answered, `[None, why]` for each that failed."""
-
-    async def one(call: Awaitable[Any]) -> list[Any]:
-        try:
-            return [await call]
-        except UnspoolError as failed:
-            return [None, str(failed)]
-        except Exception as broken:  # the others are kept, whatever befell this one
-            return [None, f"{type(broken).__name__}: {broken}"[:500]]
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(call)) for call in calls]
-    return [task.result() for task in tasks]
+def _schema(form: Any = None) -> Schema | None:
+    """The schema that a cell gave; it comes from code that a model wrote."""
+    try:
+        return None if form is None else Schema.of_json(form)
+    except BadSchema as bad:
+        raise SubCallError(f"the schema cannot be used: {bad}") from bad

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from unspool.errors import ConfigurationError, ModelUnavailable
+from unspool.errors import ConfigurationError, ModelRefused, ModelUnavailable
 from unspool.models.chat_reply import (
     BROKEN_FINISHES,
     Finish,
@@ -25,6 +25,7 @@ from unspool.models.http import Endpoint, HttpPool, HttpReply, HttpStream
 from unspool.models.providers import Quirks
 from unspool.models.refusals import Asked, error_in_reply, garbage, json_or_none, refusal
 from unspool.models.sse import SseParser
+from unspool.models.structured import refused_schema, response_format
 from unspool.types import Completion, OnText, Request, Usage
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
@@ -70,6 +71,7 @@ class ChatModel:
         self._extra = dict(extra or {})
         self._quirks = quirks or Quirks()
         self._pricer = pricer
+        self._unheld: set[str] = set()
 
     def __repr__(self) -> str:
         return f"ChatModel({self._name!r}, {self._asked!r})"
@@ -82,7 +84,8 @@ class ChatModel:
     async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
         """Answers `request`; with `on_text`, the reply is streamed and handed over in pieces.
 
-        Cancelling the call closes its connection.
+        Cancelling the call closes its connection. Where the server does not take the
+        request's schema, it is asked once more without, and with that schema never again.
 
         Raises:
             ModelUnavailable: overload, time-out, no or a cut connection, a broken reply.
@@ -90,11 +93,28 @@ class ChatModel:
             ContextTooLong: the request does not fit in the model's window.
             ConfigurationError: `extra` holds what JSON cannot.
         """
+        if request.schema is not None:
+            return await self._held(request, request.schema, on_text)
         body = self._body(request, streamed=on_text is not None)
         prompt_chars = sum(len(message.content) for message in request.messages)
         if on_text is not None:
             return await self._streamed(body, request, prompt_chars, on_text=on_text)
         return self._read(await self._http.post(self._endpoint, body), request, prompt_chars)
+
+    async def _held(
+        self, request: Request, schema: Mapping[str, Any], on_text: OnText | None
+    ) -> Completion:
+        free, mark = replace(request, schema=None), _JSON.encode(schema)
+        if not self._quirks.json_schema or mark in self._unheld:
+            return await self.complete(free, on_text)
+        extra = {"response_format": response_format(schema)} | dict(request.extra)
+        try:
+            return await self.complete(replace(free, extra=extra), on_text)
+        except ModelRefused as refused:
+            if not refused_schema(refused):
+                raise
+            self._unheld.add(mark)
+            return await self.complete(free, on_text)
 
     async def aclose(self) -> None:
         """Does nothing: the connections are the pool's."""

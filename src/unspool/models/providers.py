@@ -18,6 +18,8 @@ class Quirks:
     max_tokens_field: str = "max_tokens"
     stream_usage: bool = True
     """False: it refuses `stream_options`."""
+    json_schema: bool = True
+    """False: it cannot hold a reply to a JSON schema."""
     refused: frozenset[str] = frozenset()
     """Fields that are left out of requests: `temperature`, `stop`."""
 
@@ -37,6 +39,7 @@ class Provider:
     """The provider's name in the price list; None: it has none there."""
     max_tokens_field: str = "max_tokens"
     stream_usage: bool = True
+    json_schema: bool = True
     refused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Fields that models refuse, by the beginning of the model's name."""
 
@@ -48,7 +51,9 @@ class Provider:
             if model.startswith(beginning)
             for name in names
         }
-        return Quirks(self.max_tokens_field, self.stream_usage, frozenset(refused))
+        return Quirks(
+            self.max_tokens_field, self.stream_usage, self.json_schema, frozenset(refused)
+        )
 
 
 @cache

@@ -8,6 +8,7 @@ from unspool.context.source import Context
 from unspool.errors import SandboxError
 from unspool.ports import CallDoor
 from unspool.sandboxes.memory import SharedContext
+from unspool.sandboxes.packages import Packages
 from unspool.sandboxes.repl import ProcessRepl
 from unspool.sandboxes.zygote import Zygote
 from unspool.spec import ReplSpec
@@ -17,11 +18,13 @@ class ProcessSandbox:
     """REPLs forked from one warm interpreter. Use it on one event loop only.
 
     A REPL is confined (see `worker.confine`), or where that is impossible refused;
-    `confined=False` is the caller's own decision to do without.
+    `confined=False` is the caller's own decision to do without. `packages` are imported in
+    that interpreter, and every REPL has them.
     """
 
-    def __init__(self, *, confined: bool = True) -> None:
-        self._zygote = Zygote(confined=confined)
+    def __init__(self, *, confined: bool = True, packages: Packages | None = None) -> None:
+        self._packages = packages or Packages()
+        self._zygote = Zygote(self._packages, confined=confined)
         self._confined = confined
         self._checked: str | None = None
 
@@ -50,7 +53,9 @@ class ProcessSandbox:
             "documents": [[d.name, d.start] for d in context.documents],
             "question": spec.question,
             "nearest": spec.nearest,
+            "tools": [[tool.name, tool.signature, tool.doc] for tool in spec.tools],
             "confined": self._confined,
+            "folders": self._packages.folders,
         }
         try:
             await repl.start()
@@ -62,7 +67,7 @@ class ProcessSandbox:
     def forked(self) -> None:
         """Begins anew in a process that was forked off: the REPLs are its parent's."""
         self._zygote.forget()
-        self._zygote = Zygote(confined=self._confined)
+        self._zygote = Zygote(self._packages, confined=self._confined)
 
     def warm(self) -> None:
         """Starts the interpreter that REPLs are forked from, so that the first need not wait."""

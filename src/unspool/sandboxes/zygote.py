@@ -16,12 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unspool.errors import SandboxError
+from unspool.sandboxes.packages import Packages
 
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
-    " from worker.zygote import main; main(int(sys.argv[2]), sys.argv[3] == 'confined')"
+    " from worker.zygote import main; main(int(sys.argv[2]), sys.argv[3])"
 )
 _ENVIRONMENT = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+_ONE_THREAD = "OPENBLAS OMP MKL NUMEXPR VECLIB_MAXIMUM BLIS RAYON POLARS_MAX".split()
+"""Libraries that start threads when they are imported: a process with threads cannot be
+forked, nor confined, safely."""
+_ENVIRONMENT |= {f"{name}_NUM_THREADS": "1" for name in _ONE_THREAD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,8 @@ class Zygote:
     for threads: all calls are made on one event loop.
     """
 
-    def __init__(self, *, confined: bool) -> None:
-        self._confined = confined
+    def __init__(self, packages: Packages, *, confined: bool) -> None:
+        self._packages, self._confined = packages, confined
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._sock: socket.socket | None = None
@@ -146,7 +151,9 @@ class Zygote:
         self._loop.add_reader(ours, self._read)
 
     def _arguments(self, fd: int) -> list[str]:
-        return [str(Path(__file__).parent), str(fd), "confined" if self._confined else "open"]
+        packages = [self._packages.names, self._packages.folders]
+        options = json.dumps({"confined": self._confined, "packages": packages})
+        return [str(Path(__file__).parent), str(fd), options]
 
     def _send(self, order: dict[str, object], fds: Sequence[int] = ()) -> None:
         """Sends an order, or has it sent when the socket has room again.

@@ -106,7 +106,7 @@ class Channel:
                     self.owed.pop(0)()
         if "error" in reply:
             raise CallFailed(reply["error"])
-        return wire.decode(reply["value"])
+        return wire.decode(reply["value"], records=True)
 
     def _exchange(self, name: str, args: list[Any]) -> dict[str, Any]:
         number = next(self._numbers)

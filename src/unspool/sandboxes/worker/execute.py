@@ -16,18 +16,21 @@ from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-AWAITABLE = frozenset({"llm_query", "llm_query_batched", "rlm_query", "rlm_query_batched"})
-"""Functions of the REPL that may be awaited: `await f(x)` runs as `await f.aio(x)`."""
 TAKE_AWAITABLES = frozenset({"gather", "create_task", "ensure_future", "wait_for", "as_completed"})
 
 _FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 
 
 class Executor:
-    """Compiles and runs cells; `from __future__` and the event loop outlive each of them."""
+    """Compiles and runs cells; `from __future__` and the event loop outlive each of them.
 
-    def __init__(self, namespace: dict[str, Any]) -> None:
+    `awaitable` are functions of the REPL that may be awaited: `await f(x)` runs as
+    `await f.aio(x)`.
+    """
+
+    def __init__(self, namespace: dict[str, Any], awaitable: frozenset[str]) -> None:
         self._namespace = namespace
+        self._awaitable = awaitable
         self._flags = 0
         self._runner: asyncio.Runner | None = None
 
@@ -55,7 +58,7 @@ class Executor:
         self._flags |= _future_flags(tree)
         if "await" in code or "asyncio" in code:
             with contextlib.suppress(RecursionError):  # it runs as it was written
-                _AwaitOwn().visit(tree)
+                _AwaitOwn(self._awaitable).visit(tree)
                 ast.fix_missing_locations(tree)
         return tree
 
@@ -77,9 +80,12 @@ class Executor:
 class _AwaitOwn(ast.NodeTransformer):
     """Lets `await llm_query(...)` wait without holding up the cell's event loop."""
 
+    def __init__(self, own: frozenset[str]) -> None:
+        self._own = own
+
     def visit_Await(self, node: ast.Await) -> ast.AST:
         self.generic_visit(node)
-        _make_awaitable(node.value)
+        _make_awaitable(node.value, self._own)
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
@@ -88,7 +94,7 @@ class _AwaitOwn(ast.NodeTransformer):
         if called in TAKE_AWAITABLES:
             for argument in node.args:
                 for item in _items(argument):
-                    _make_awaitable(item)
+                    _make_awaitable(item, self._own)
         return node
 
 
@@ -101,9 +107,9 @@ def _items(node: ast.expr) -> list[ast.expr]:
     return node.elts if isinstance(node, (ast.List, ast.Tuple)) else [node]
 
 
-def _make_awaitable(node: ast.expr) -> None:
+def _make_awaitable(node: ast.expr, own_names: frozenset[str]) -> None:
     match node:
-        case ast.Call(func=ast.Name(id=name) as function) if name in AWAITABLE:
+        case ast.Call(func=ast.Name(id=name) as function) if name in own_names:
             own = ast.Attribute(function, "aio", ast.Load())
             node.func = ast.copy_location(own, function)
         case _:

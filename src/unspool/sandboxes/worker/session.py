@@ -19,11 +19,14 @@ from .checkpoint import Checkpoints
 from .confine import NotConfined, confine
 from .execute import Executor, explain, fresh_main
 from .hints import looked_for
+from .offers import offered
+from .packages import readable
 from .search import Searcher
 from .textmap import mapped
 from .tools import (
     Ending,
     LLMError,
+    ToolError,
     defer_signals,
     model_calls,
     no_input,
@@ -54,7 +57,8 @@ class Session:
         self._namespace = fresh_main().__dict__
         self._ending = Ending(self._namespace)
         self._own = self._offer(context, opening)
-        self._executor = Executor(self._namespace)
+        awaitable = (name for name, one in self._own.items() if hasattr(one, "aio"))
+        self._executor = Executor(self._namespace, frozenset(awaitable))
         self._hidden = frozenset((*self._own, "answer"))
         self._builtins = dict(vars(builtins))
         self._builtins_named = False
@@ -71,7 +75,12 @@ class Session:
             return []
         size, memory = opening["bytes"], opening["memory_bytes"]
         try:
-            confinement = confine(os.getcwd(), memory_bytes=memory, context_bytes=size)
+            confinement = confine(
+                os.getcwd(),
+                memory_bytes=memory,
+                context_bytes=size,
+                readable=readable(opening["folders"]),
+            )
         except NotConfined as missing:
             self._channel.send({"op": "refused", "why": str(missing)})
             os._exit(1)
@@ -93,7 +102,9 @@ class Session:
             "FINAL": self._ending.FINAL,
             "FINAL_VAR": self._ending.FINAL_VAR,
             "LLMError": LLMError,
+            "ToolError": ToolError,
             **model_calls(self._channel),
+            **offered(self._channel, opening["tools"]),
         }
         self._namespace.update(own)
         builtins.input = no_input

@@ -9,11 +9,12 @@ import queue
 import signal
 import threading
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from . import show
 from .channel import CallFailed, Channel
+from .shapes import build, schema_of
 
 THREADS = 256
 """Threads of a pool that was given no size: they wait for models, not for processors."""
@@ -33,9 +34,12 @@ class Reply(str):
         yield
 
 
+class ToolError(RuntimeError):
+    """A tool that failed in a way that Python has no name for; its text says how."""
+
+
 def model_calls(channel: Channel) -> dict[str, Callable[..., Any]]:
-    """`llm_query`, `rlm_query` and their batched forms, over `channel`."""
-    pool = concurrent.futures.ThreadPoolExecutor(THREADS, thread_name_prefix="calls")
+    """`llm_query`, `rlm_query`, their batched forms and `ask_each`, over `channel`."""
 
     def ask(name: str, *args: Any) -> Any:
         try:
@@ -43,35 +47,67 @@ def model_calls(channel: Channel) -> dict[str, Callable[..., Any]]:
         except CallFailed as failed:
             raise LLMError(str(failed)) from None
 
-    def llm_query(prompt: str, model: str | None = None) -> str:
-        """Asks a language model; it sees the prompt alone. Returns its answer as text."""
-        answer: str = _awaitable(ask("llm_query", _prompt(prompt), model))
-        return answer
+    def llm_query(prompt: str, model: str | None = None, schema: Any = None) -> Any:
+        """Asks a language model; it sees the prompt alone. Returns its answer as text, or with
+        a `schema` (int, list[str], {"name": "str"}, a JSON schema) as a checked value."""
+        answer = ask("llm_query", _prompt(prompt), model, *_form(schema))
+        return _awaitable(_built(schema, answer))
 
-    def llm_query_batched(prompts: list[str], model: str | None = None) -> list[Any]:
+    def llm_query_batched(
+        prompts: list[str], model: str | None = None, schema: Any = None
+    ) -> list[Any]:
         """Asks all prompts at the same time; answers in their order. Where one failed
         there is an LLMError in its place."""
-        return _results(ask("llm_query_batched", _prompts(prompts), model))
+        return _results(ask("llm_query_batched", _prompts(prompts), model, *_form(schema)), schema)
 
-    def rlm_query(prompt: str, context: Any = None, model: str | None = None) -> Any:
+    def rlm_query(
+        prompt: str, context: Any = None, schema: Any = None, model: str | None = None
+    ) -> Any:
         """Like llm_query, for questions about a long `context`: it is read piece by piece."""
-        return _awaitable(ask("rlm_query", _prompt(prompt), context, model))
+        answer = ask("rlm_query", _prompt(prompt), context, model, *_form(schema))
+        return _awaitable(_built(schema, answer))
 
     def rlm_query_batched(
-        prompts: list[str], contexts: list[Any] | None = None, model: str | None = None
+        prompts: list[str],
+        contexts: list[Any] | None = None,
+        schema: Any = None,
+        model: str | None = None,
     ) -> list[Any]:
         """rlm_query for each prompt, with the context of the same position, all at once."""
         texts = _prompts(prompts)
         data = [None] * len(texts) if contexts is None else list(contexts)
         if len(data) != len(texts):
             raise ValueError(f"{len(texts)} prompts but {len(data)} contexts: give one for each")
-        return _results(ask("rlm_query_batched", texts, data, model))
+        return _results(ask("rlm_query_batched", texts, data, model, *_form(schema)), schema)
 
-    calls = (llm_query, llm_query_batched, rlm_query, rlm_query_batched)
-    return {call.__name__: _with_aio(call, pool) for call in calls}
+    def ask_each(
+        items: list[Any],
+        question: str,
+        schema: Any = None,
+        model: str | None = None,
+        per_call: int | None = None,
+    ) -> list[Any]:
+        """Asks the question of each item by itself; answers in their order, checked against
+        `schema`. Where one failed there is an LLMError in its place. `per_call=10` puts ten
+        items into one request: cheaper, where items are short and the question is easy."""
+        return _results(
+            ask("ask_each", _items(items), _prompt(question), model, per_call, *_form(schema)),
+            schema,
+        )
+
+    calls = (llm_query, llm_query_batched, rlm_query, rlm_query_batched, ask_each)
+    pool = call_pool()
+    return {call.__name__: awaited_in(pool, call) for call in calls}
 
 
-def _with_aio(call: Callable[..., Any], pool: concurrent.futures.Executor) -> Callable[..., Any]:
+def call_pool() -> concurrent.futures.Executor:
+    """Threads that wait for calls which a cell awaits; they start when they are needed."""
+    return concurrent.futures.ThreadPoolExecutor(THREADS, thread_name_prefix="calls")
+
+
+def awaited_in(pool: concurrent.futures.Executor, call: Callable[..., Any]) -> Callable[..., Any]:
+    """`call`, with `call.aio` that does the same on a thread and can be awaited."""
+
     async def aio(*args: Any, **kwargs: Any) -> Any:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(pool, functools.partial(call, *args, **kwargs))
@@ -106,8 +142,23 @@ def _prompts(prompts: Any) -> list[str]:
     return [_prompt(prompt) for prompt in prompts]
 
 
-def _results(items: list[Any]) -> list[Any]:
-    return [item[0] if len(item) == 1 else LLMError(item[1]) for item in items]
+def _items(items: Any) -> list[Any]:
+    if isinstance(items, (str, bytes, Mapping)):
+        raise TypeError(f"items is a list, not a {type(items).__name__}")
+    return list(items)
+
+
+def _form(schema: Any) -> list[Any]:
+    """What a call carries last, when there is a schema: it as JSON, for types cannot leave."""
+    return [] if schema is None else [schema_of(schema)]
+
+
+def _built(schema: Any, value: Any) -> Any:
+    return value if schema is None else build(schema, value)
+
+
+def _results(items: list[Any], schema: Any) -> list[Any]:
+    return [_built(schema, item[0]) if len(item) == 1 else LLMError(item[1]) for item in items]
 
 
 class Ending:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import base64
 import datetime
 import decimal
+import enum
 import fractions
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from .records import Record, Row
 
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 256 << 20
@@ -81,8 +84,9 @@ def encode(value: Any) -> Any:
 
     None, booleans, numbers, text, bytes, lists, tuples, sets, dicts, dates, times,
     decimals and fractions keep their types (a time zone becomes its offset). A dataclass or
-    pydantic model becomes a dict, a named tuple a tuple, a numpy value its Python equal,
-    anything else its `str`.
+    pydantic model becomes a dict with its fields, a named tuple a tuple (see `decode`), an
+    Enum's member its value, a numpy value its Python equal, a data frame a list of rows, an
+    exception a dict with its text under `error`, anything else its `str`.
 
     Raises:
         WireError: the value contains itself, or is no data at all (a generator, a function).
@@ -93,14 +97,17 @@ def encode(value: Any) -> Any:
         raise WireError("the value contains itself, or is nested too deeply to send") from deep
 
 
-def decode(data: Any) -> Any:
+def decode(data: Any, *, records: bool = False) -> Any:
     """The value that `encode` was given.
+
+    With `records`, what had named fields can still be asked for them: it is a `Record` or a
+    `Row`; otherwise a plain dict or tuple.
 
     Raises:
         WireError: `encode` cannot have made this.
     """
     try:
-        return _decode(data)
+        return _decode_records(data) if records else _decode(data)
     except WireError:
         raise
     except Exception as broken:  # data is foreign: whatever it breaks, it is the data's fault
@@ -132,19 +139,46 @@ def _encode_dict(value: Mapping[Any, Any]) -> Any:
 def _encode_other(value: Any) -> Any:
     fields = getattr(type(value), "__dataclass_fields__", None)
     if fields is not None:
-        return {name: _encode(getattr(value, name)) for name in fields}
+        return _encode_record(type(value), {name: getattr(value, name) for name in fields})
     for base, writer in _BASES:
         if isinstance(value, base):
             return writer(value)
-    for method in ("model_dump", "tolist"):  # pydantic; numpy
-        convert = getattr(type(value), method, None)
-        if callable(convert):
-            return _encode(convert(value))
+    if callable(getattr(type(value), "model_dump", None)):  # pydantic
+        return _encode_record(type(value), value.model_dump())
+    if callable(getattr(type(value), "tolist", None)):  # numpy
+        return _encode(value.tolist())
+    if type(value).__name__ == "NAType":  # pandas
+        return None
+    if type(value).__name__ == "DataFrame" and callable(getattr(value, "to_dict", None)):
+        return _encode(value.to_dict("records"))
     shown: tuple[Any, Any] = (type(value).__str__, type(value).__repr__)
     if shown[0] is object.__str__ and shown[1] in _MEANINGLESS:
         kind = type(value).__name__
         raise WireError(f"a {kind} is no data: make it text, numbers, lists or dicts")
     return str(value)
+
+
+def _encode_record(kind: type, fields: Mapping[str, Any]) -> Any:
+    return {"~record": [kind.__name__, _encode_dict(fields)]}
+
+
+def _encode_tuple(value: tuple[Any, ...]) -> Any:
+    names = getattr(type(value), "_fields", None)
+    if not isinstance(names, tuple) or len(names) != len(value):
+        return {"~tuple": _each(value)}
+    return {"~row": [type(value).__name__, [str(name) for name in names], _each(value)]}
+
+
+def _encode_time(value: Any) -> Any:
+    """A moment of a class of its own, a pandas `Timestamp` say; None of one that is none."""
+    if value != value:
+        return None
+    for kind in (datetime.datetime, datetime.date, datetime.time):
+        if isinstance(value, kind):
+            plain = kind.fromisoformat(value.isoformat())
+            fold = getattr(value, "fold", None)
+            return _WRITERS[kind](plain if fold is None else plain.replace(fold=fold))  # type: ignore[call-arg]
+    return _WRITERS[datetime.timedelta](value)
 
 
 _MEANINGLESS: tuple[Any, ...] = (
@@ -173,13 +207,18 @@ _WRITERS: Mapping[type, Callable[[Any], Any]] = {
     fractions.Fraction: lambda v: {"~fraction": str(v)},
 }
 
-_BASES: Sequence[tuple[type, Callable[[Any], Any]]] = (
+_BASES: Sequence[tuple[type | tuple[type, ...], Callable[[Any], Any]]] = (
+    (enum.Enum, lambda v: _encode(v.value)),
+    (BaseException, lambda v: {"error": f"{type(v).__name__}: {v}"}),
+    ((datetime.date, datetime.time, datetime.timedelta), _encode_time),
+    (decimal.Decimal, lambda v: {"~decimal": decimal.Decimal.__str__(v)}),
+    ((bytes, memoryview), lambda v: {"~bytes": base64.b64encode(bytes(v)).decode()}),
     (bool, bool),
     (str, lambda v: str.__str__(v)),
     (int, lambda v: _encode(int(v))),
     (float, float),
     (Mapping, lambda v: _encode_dict(dict(v))),
-    (tuple, lambda v: {"~tuple": _each(v)}),
+    (tuple, _encode_tuple),
     (frozenset, lambda v: {"~frozenset": _each(v)}),
     (set, lambda v: {"~set": _each(v)}),
     (Sequence, _each),
@@ -187,12 +226,8 @@ _BASES: Sequence[tuple[type, Callable[[Any], Any]]] = (
     (type({}.values()), _each),
 )
 
-_READERS: Mapping[str, Callable[[Any], Any]] = {
+_SIMPLE: Mapping[str, Callable[[Any], Any]] = {
     "~int": lambda v: int(v, 16),
-    "~dict": lambda v: {_key(_decode(key)): _decode(item) for key, item in v},
-    "~tuple": lambda v: tuple(map(_decode, v)),
-    "~set": lambda v: {_key(_decode(item)) for item in v},
-    "~frozenset": lambda v: frozenset(_key(_decode(item)) for item in v),
     "~bytes": lambda v: base64.b64decode(v, validate=True),
     "~complex": lambda v: complex(*v),
     "~datetime": lambda v: datetime.datetime.fromisoformat(v[0]).replace(fold=v[1]),
@@ -213,17 +248,37 @@ def _key(value: Any) -> Any:
     return value
 
 
-def _decode(data: Any) -> Any:
-    kind = type(data)
-    if kind is list:
-        return [_decode(item) for item in data]
-    if kind is not dict:
-        return data
-    if len(data) == 1:
-        (key, inner), *_ = data.items()
-        if key[:1] == "~":
-            reader = _READERS.get(key)
-            if reader is None:
-                raise WireError(f"a value of unknown kind {key!r}")
-            return reader(inner)
-    return {key: _decode(item) for key, item in data.items()}
+def _decoder(
+    record: Callable[[str, dict[str, Any]], Any], row: Callable[[str, list[str], list[Any]], Any]
+) -> Callable[[Any], Any]:
+    """What decodes, given what is made of values with named fields."""
+
+    def decode_one(data: Any) -> Any:
+        kind = type(data)
+        if kind is list:
+            return [decode_one(item) for item in data]
+        if kind is not dict:
+            return data
+        if len(data) == 1:
+            (key, inner), *_ = data.items()
+            if key[:1] == "~":
+                reader = readers.get(key)
+                if reader is None:
+                    raise WireError(f"a value of unknown kind {key!r}")
+                return reader(inner)
+        return {key: decode_one(item) for key, item in data.items()}
+
+    readers: Mapping[str, Callable[[Any], Any]] = {
+        **_SIMPLE,
+        "~dict": lambda v: {_key(decode_one(key)): decode_one(item) for key, item in v},
+        "~tuple": lambda v: tuple(map(decode_one, v)),
+        "~set": lambda v: {_key(decode_one(item)) for item in v},
+        "~frozenset": lambda v: frozenset(_key(decode_one(item)) for item in v),
+        "~record": lambda v: record(str(v[0]), dict(decode_one(v[1]))),
+        "~row": lambda v: row(str(v[0]), [*map(str, v[1])], [*map(decode_one, v[2])]),
+    }
+    return decode_one
+
+
+_decode = _decoder(lambda _, fields: fields, lambda _, names, values: tuple(values))
+_decode_records = _decoder(Record, Row)

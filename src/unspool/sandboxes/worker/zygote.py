@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from .forked import Forked, receive_now
 from .namespaces import adopt_orphans, end_with_parent, enter, mount_scratch
+from .packages import import_all
 from .session import Session
 
 # What models import most, imported while there is nothing else to do: a REPL that is
@@ -44,9 +45,9 @@ MAX_LINE_BYTES = 1 << 16
 class Zygote:
     """Forks REPLs, passes signals on to them, and tells the host when they end."""
 
-    def __init__(self, sock: socket.socket, layers: list[str]) -> None:
+    def __init__(self, sock: socket.socket, layers: list[str], broken: str = "") -> None:
         self._sock = sock
-        self._layers = layers
+        self._layers, self._broken = layers, broken
         self._buffer = b""
         self._fds: list[int] = []
         self._repls: dict[int, Forked] = {}
@@ -141,6 +142,8 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             _close_all_but(*fds, lifeline.fileno())
             _settle(fds[1], folder)
+            if self._broken:
+                raise ImportError(self._broken)
             Session(socket.socket(fileno=fds[0]), fds[2], lifeline, self._layers).serve()
         except BaseException as error:
             sys.stderr = os.fdopen(2, "w", errors="replace")
@@ -234,11 +237,16 @@ def _settle(output: int, folder: str) -> None:
     os.environ.update(HOME=folder, TMPDIR=folder)
 
 
-def main(fd: int, confined: bool) -> None:
-    """Serves the socket behind `fd` until it is closed."""
+def main(fd: int, options: str) -> None:
+    """Serves the socket behind `fd` until it is closed.
+
+    `options` is JSON: whether REPLs are `confined`, and `packages`, their names and the
+    folders that they are in.
+    """
+    given = json.loads(options)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 1 << 16), most))
-    layers = enter(fd) if confined else []
+    layers = enter(fd) if given["confined"] else []
     adopt_orphans()
-    Zygote(socket.socket(fileno=fd), layers).serve()
+    Zygote(socket.socket(fileno=fd), layers, import_all(*given["packages"])).serve()

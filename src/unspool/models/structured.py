@@ -1,0 +1,47 @@
+"""Holding a model to a JSON schema, where its server can do that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from unspool.errors import ContextTooLong, ModelRefused
+
+_ABOUT_SCHEMA = re.compile(
+    r"response_format|json_?schema|structured.?output|schema|grammar|unsupported|not supported"
+    r"|extra.{0,20}(?:field|input)",
+    re.IGNORECASE,
+)
+_KINDS = frozenset({"type", "enum", "const", "anyOf", "$ref"})
+_NOT_TAKEN = frozenset({400, 404, 415, 422, 501})
+
+
+def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The field of `/chat/completions` that asks for a reply of this schema."""
+    held = {"name": "reply", "schema": dict(schema), "strict": strict(schema)}
+    return {"type": "json_schema", "json_schema": held}
+
+
+def strict(schema: Any) -> bool:
+    """Whether every object in the schema is closed and complete, as servers ask of a schema
+    that they are to follow to the letter."""
+    if not isinstance(schema, Mapping) or _KINDS.isdisjoint(schema):
+        return False
+    fields = schema.get("properties", {})
+    if schema.get("type") == "object" and (
+        schema.get("additionalProperties") is not False
+        or set(schema.get("required", ())) != set(fields)
+    ):
+        return False
+    if schema.get("type") == "array" and "items" not in schema:
+        return False
+    inner = [*fields.values(), *schema.get("$defs", {}).values(), *schema.get("anyOf", ())]
+    return all(strict(one) for one in (*inner, schema.get("items", {"type": "null"})))
+
+
+def refused_schema(refused: ModelRefused) -> bool:
+    """Whether a request was refused, as it seems, for the schema that it came with."""
+    if isinstance(refused, ContextTooLong) or refused.status not in _NOT_TAKEN:
+        return False
+    return bool(_ABOUT_SCHEMA.search(str(refused)))

@@ -1,0 +1,1 @@
+"""What data has to look like: JSON schemas, asked for in words, found in text and checked."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import asyncio
 import builtins
+import contextlib
 import contextvars
 import inspect
 import keyword
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +18,8 @@ from unspool.errors import ConfigurationError
 from unspool.ports import CallDoor
 from unspool.spec import Tool
 
-THREADS = 64
-"""Synchronous tools of one `RLM` at work at the same time."""
+PARALLEL = 64
+"""Calls of tools in one run at the same time: each may have a thread of its own."""
 SHOWN_CHARS = 4_000
 """Of an exception's text."""
 
@@ -35,13 +36,13 @@ Function = Callable[..., Any]
 class Tools:
     """Functions by the names that cells know them by.
 
-    A coroutine function runs on unspool's event loop, any other on a thread of its own.
+    A coroutine function runs on unspool's event loop, any other on a thread of its own: one
+    that never returns holds up neither other runs nor the end of the program.
     """
 
     functions: Mapping[str, Function] = field(default_factory=dict)
     offered: tuple[Tool, ...] = ()
     """The same as values that travel."""
-    _pool: ThreadPoolExecutor | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, functions: Mapping[str, Function]) -> Tools:
@@ -50,17 +51,15 @@ class Tools:
         Raises:
             ConfigurationError: one is no function, or has a name that it cannot have.
         """
-        if not functions:
-            return cls()
         offered = tuple(_described(name, function) for name, function in functions.items())
-        pool = ThreadPoolExecutor(THREADS, thread_name_prefix="unspool-tool")
-        return cls(dict(functions), offered, pool)
+        return cls(dict(functions), offered)
 
     def door(self, beyond: CallDoor) -> CallDoor:
-        """Answers calls of tools, and hands all others on to `beyond`.
+        """Answers calls of tools, and hands all others on to `beyond`. Called on the loop.
 
         A tool's result is `[value]`; of one that raised, `[None, type, text, arguments]`.
         """
+        slots = asyncio.Semaphore(PARALLEL)
 
         async def answer(name: str, args: Sequence[Any]) -> Any:
             function = self.functions.get(name)
@@ -68,7 +67,8 @@ class Tools:
                 return await beyond(name, args)
             given, named = args
             try:
-                return [await self._call(function, given, named)]
+                async with slots:
+                    return [await _called(function, given, named)]
             except asyncio.CancelledError:
                 raise
             except BaseException as failed:  # SystemExit too: a tool must not end the loop
@@ -76,17 +76,33 @@ class Tools:
 
         return answer if self.functions else beyond
 
-    async def _call(self, function: Function, given: list[Any], named: dict[str, Any]) -> Any:
-        if _is_async(function):
-            return await function(*given, **named)
-        context = contextvars.copy_context()
-        outcome = asyncio.get_running_loop().run_in_executor(
-            self._pool, lambda: _tried(lambda: context.run(function, *given, **named))
-        )
-        value, failed = await outcome
-        if failed is not None:
-            raise failed
-        return await value if inspect.isawaitable(value) else value
+
+async def _called(function: Function, given: list[Any], named: dict[str, Any]) -> Any:
+    if _is_async(function):
+        return await function(*given, **named)
+    context = contextvars.copy_context()
+    value = await _on_a_thread(lambda: context.run(function, *given, **named))
+    return await value if inspect.isawaitable(value) else value
+
+
+async def _on_a_thread(call: Callable[[], Any]) -> Any:
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+
+    def settle(found: tuple[Any, BaseException | None]) -> None:
+        if not outcome.done():  # nobody waits for it any more when the run has ended
+            outcome.set_result(found)
+
+    def work() -> None:
+        found = _tried(call)
+        with contextlib.suppress(RuntimeError):  # the loop has been closed
+            loop.call_soon_threadsafe(settle, found)
+
+    threading.Thread(target=work, name="unspool-tool", daemon=True).start()
+    value, failed = await outcome
+    if failed is not None:
+        raise failed
+    return value
 
 
 def _is_async(function: Function) -> bool:

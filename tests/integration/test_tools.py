@@ -20,7 +20,7 @@ import pytest
 
 from runs import cell, solve
 from support import Cells, OpenRepl
-from unspool import RLM, ConfigurationError, Context, SandboxError
+from unspool import RLM, ConfigurationError, Context, Limits, SandboxError
 from unspool.sandboxes.packages import located
 from unspool.sandboxes.process import ProcessSandbox
 from unspool.spec import ReplSpec
@@ -284,6 +284,19 @@ def test_a_run_offers_its_tools_and_needs_no_sub_calls_for_them() -> None:
     opening = server.requests[0].last
     assert "- weather(city: str, days: int = 3) -> Weather: The forecast for a city.\n" in opening
     assert "made up" not in opening
+
+
+def test_a_tool_that_never_returns_ends_with_the_run() -> None:
+    stuck = threading.Event()
+    try:
+        result, _ = solve(
+            [cell("answer['content'] = 'draft'\nwait()")],
+            tools={"wait": stuck.wait},
+            limits=Limits(seconds=1),
+        )
+    finally:
+        stuck.set()
+    assert (result.answer, result.status) == (None, "seconds")
 
 
 def test_child_runs_have_the_tools_too() -> None:

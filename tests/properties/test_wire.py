@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import datetime
 import json
-from typing import Any
+import pickle
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -14,6 +17,18 @@ from hypothesis import strategies as st
 
 from unspool.sandboxes.link import Link
 from unspool.sandboxes.worker import wire
+
+
+@dataclass
+class Parcel:
+    content: Any
+    weight: int
+
+
+class Stop(NamedTuple):
+    first: Any
+    last: str
+
 
 TEXT = st.text(st.characters(), max_size=20)  # lone surrogates among them
 LEAVES = (
@@ -65,6 +80,17 @@ def test_values_come_out_as_they_went_in(value: Any) -> None:
 def test_decoding_never_raises_but_for_its_own_error(data: Any) -> None:
     with contextlib.suppress(wire.WireError):
         wire.decode(json.loads(json.dumps(data, default=str)))
+
+
+@given(st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner)))
+def test_what_has_named_fields_is_data_here_and_keeps_its_names_in_a_cell(value: Any) -> None:
+    sent = json.loads(wire.dumps(wire.encode([Parcel(value, 1), Stop(value, "x")])))
+    assert wire.decode(sent) == [{"content": value, "weight": 1}, (value, "x")]
+    assert [type(one) for one in wire.decode(sent)] == [dict, tuple]
+    parcel, stop = copy.deepcopy(wire.decode(sent, records=True))
+    assert (parcel.content, parcel["weight"], stop.first, stop[1]) == (value, 1, value, "x")
+    assert pickle.loads(pickle.dumps(parcel)) == {"content": value, "weight": 1}
+    assert wire.encode([parcel, stop]) == wire.encode([dict(parcel), tuple(stop)])
 
 
 def test_a_value_that_contains_itself_is_refused() -> None:

@@ -80,7 +80,7 @@ class Judge:
         misfit = self._misfit(found.value)
         if misfit:
             return misfit
-        if empty:
+        if empty and (found.value is not None or self._schema is None):
             return self._hold(EMPTY)
         if not typed(last.cell.code):
             return ""

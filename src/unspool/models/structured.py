@@ -37,7 +37,9 @@ def strict(schema: Any) -> bool:
     if schema.get("type") == "array" and "items" not in schema:
         return False
     inner = [*fields.values(), *schema.get("$defs", {}).values(), *schema.get("anyOf", ())]
-    return all(strict(one) for one in (*inner, schema.get("items", {"type": "null"})))
+    if "items" in schema:
+        inner.append(schema["items"])
+    return all(map(strict, inner))
 
 
 def refused_schema(refused: ModelRefused) -> bool:

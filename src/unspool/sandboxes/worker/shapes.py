@@ -117,13 +117,13 @@ class _Shapes:
                     f" give Literal or {{'enum': [...]}}, not {kind!r:.200}"
                 )
             return {"type": "array", "items": self.of(kind[0])}
+        if typing.get_origin(kind) is not None:
+            return self._of_generic(kind)
         try:
             if kind in _PLAIN:
                 return dict(_PLAIN[kind])
         except TypeError:  # it has no hash, so it is no type
             raise ShapeError(_none_of_them(kind)) from None
-        if typing.get_origin(kind) is not None:
-            return self._of_generic(kind)
         if isinstance(kind, type) or typing.is_typeddict(kind):
             return self._of_class(kind)
         if isinstance(kind, typing.NewType):

@@ -83,6 +83,22 @@ def test_it_answers_more_sub_calls_at_once_than_it_has_slots() -> None:
     assert len(result.turns[0].sub_calls) == 6
 
 
+def test_it_is_held_to_a_schema_by_its_server() -> None:
+    code = (
+        "items = ['I loved it.', 'Terrible, never again.']\n"
+        "form = \"Literal['positive', 'negative']\"\n"
+        "one = ask_each(items, 'Is this review positive or negative?', form)\n"
+        "two = ask_each(items, 'Is this review positive or negative?', form, per_call=2)\n"
+        "who = llm_query(context, schema={'name': 'str', 'born': 'int'})\n"
+        "FINAL([one, two, who])"
+    )
+    rlm = RLM(Scripted(code), sub_model=DEFAULT_LOCAL, limits=Limits(seconds=300))
+    result = rlm.run("?", "Anna Berg was born in 1951.")
+    labels = ["positive", "negative"]
+    assert result.answer == [labels, labels, {"name": "Anna Berg", "born": 1951}]
+    assert len(result.turns[0].sub_calls) == 4  # no reply had to be mended
+
+
 def test_without_a_model_and_a_key_it_answers_and_says_so(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text(long_text()[:500_000] + "\nThe password of the old tower is heliotrope-77.\n")

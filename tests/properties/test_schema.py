@@ -165,6 +165,28 @@ def test_looking_for_json_among_a_million_brackets_ends() -> None:
         assert list(found.values(text)) == []
 
 
+@pytest.mark.parametrize("schema", [{"enum": [b"x"]}, {"const": {1, 2}}, {"type": "object", 1: 2}])
+def test_a_schema_that_is_no_json_is_refused(schema: Any) -> None:
+    with pytest.raises((BadSchema, ShapeError)):
+        Schema.of_json(schema_of(schema))
+
+
+UNCHECKABLE = {
+    "too long to be shown": (10**5000, {"maximum": 3}),
+    "too large to be divided": (10**5000, {"multipleOf": 0.5}),
+    "infinite": (float("inf"), {"multipleOf": 0.5}),
+    "no number": (float("nan"), {"multipleOf": 2}),
+    "one of many": ([10**5000], {"items": {"type": "string"}}),
+}
+
+
+@pytest.mark.parametrize("case", UNCHECKABLE)
+def test_a_value_that_cannot_be_checked_does_not_fit(case: str) -> None:
+    value, schema = UNCHECKABLE[case]
+    with pytest.raises(DoesNotFit):
+        Schema.of_json(schema).accept(value)
+
+
 def test_what_does_not_fit_is_said_by_its_place() -> None:
     schema = schema_of({"people": [{"name": "str", "age": "int"}], "note": "str | None"})
     wrong = {"people": [{"name": "A", "age": 1}, {"name": 2, "agee": 3}], "note": 4}

@@ -5,6 +5,7 @@ The keywords that models and servers understand are checked (2020-12); others ar
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -42,8 +43,13 @@ def check_schema(schema: Any, *, patterns: bool) -> None:
     """
     try:
         _check(schema, schema, patterns)
+        json.dumps(schema)
     except RecursionError as deep:
         raise BadSchema("the schema is nested too deeply") from deep
+    except (TypeError, ValueError) as foreign:
+        if isinstance(foreign, BadSchema):
+            raise
+        raise BadSchema(f"the schema holds what JSON cannot: {foreign}") from foreign
 
 
 def faults(value: Any, schema: Mapping[str, Any]) -> list[str]:
@@ -193,6 +199,8 @@ def _unique(value: Any, wanted: Any) -> Faults:
 
 
 def _multiple(value: Any, of: Any) -> bool:
+    if isinstance(value, int) and isinstance(of, int):
+        return bool(of) and value % of == 0
     return bool(of) and abs(value / of - round(value / of)) < 1e-9
 
 

@@ -127,6 +127,8 @@ class Schema:
             wrong = faults(data, self.json)
         except BadSchema as bad:
             raise DoesNotFit(str(bad)) from bad
+        except Exception as odd:  # numbers too large to be shown or divided, say
+            raise DoesNotFit(f"it cannot be checked: {odd}") from odd
         if wrong:
             raise DoesNotFit("; ".join(wrong))
         if self.build is None:

@@ -17,8 +17,8 @@ Limit = Literal["turns", "usd", "tokens", "calls", "seconds"]
 CHARS_PER_TOKEN = 4
 """A rough guess, for reservations alone: what was really spent replaces it."""
 
-NEEDED = frozenset({"turns", "cell_seconds", "parallel"})
-WHOLE = frozenset({"turns", "tokens", "calls", "parallel"})
+NEEDED = frozenset({"turns", "cell_seconds", "memory_bytes", "parallel"})
+WHOLE = frozenset({"turns", "tokens", "calls", "memory_bytes", "parallel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Limits:
     """Requests to models, those of the root among them."""
     cell_seconds: float = 60.0
     """A cell's own time; waiting for models does not count."""
+    memory_bytes: int = 4 << 30
+    """What the variables of a run may take, besides its context; each child run as much."""
     parallel: int = 512
     """Sub-calls of one run in flight at the same time."""
 

@@ -224,10 +224,6 @@ def _workers() -> list[int]:
     return found
 
 
-def _scratch() -> set[str]:
-    return {name for name in os.listdir("/dev/shm") if name.startswith("unspool")}
-
-
 TURNS = [
     "```repl\nimport time\ntotal = 0\nfor _ in range(3): time.sleep(0.02); total += 1\n```",
     "```repl\nparts = llm_query_batched(['a', 'b']); time.sleep(0.02); print(total)\n```",
@@ -236,9 +232,12 @@ TURNS = [
 ]
 
 
-async def test_a_hundred_random_kills_end_no_run_without_a_word() -> None:
+async def test_a_hundred_random_kills_end_no_run_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Cells, checkpoints and the interpreter that they are forked from are killed at random."""
-    chance, before, killed, right = random.Random(11), _scratch(), 0, 0
+    monkeypatch.setattr("unspool.sandboxes.repl.folder_in_memory", lambda: str(tmp_path))
+    chance, killed, right = random.Random(11), 0, 0
     answerer = turns(TURNS, sub="yes", turn_by="assistant_count", beyond="repeat")
     with ScriptedServer(answerer) as server:
         rlm = RLM("root", base_url=server.base_url, api_key="k", limits=Limits(turns=12))
@@ -263,8 +262,8 @@ async def test_a_hundred_random_kills_end_no_run_without_a_word() -> None:
             right += sum([await run for run in runs])
     assert right
     for _ in range(100):
-        if len(_workers()) <= KEPT_WARM and _scratch() <= before:
+        if len(_workers()) <= KEPT_WARM and not os.listdir(tmp_path):
             break
         await asyncio.sleep(0.1)
     assert len(_workers()) <= KEPT_WARM
-    assert _scratch() <= before
+    assert os.listdir(tmp_path) == []

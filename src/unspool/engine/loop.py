@@ -17,7 +17,7 @@ from unspool.engine.history import History, render
 from unspool.engine.parts import Parts, ask
 from unspool.errors import SandboxError
 from unspool.ports import CallDoor, Repl
-from unspool.spec import ReplSpec, RunSpec
+from unspool.spec import RunSpec
 from unspool.typed import typed_prompts
 from unspool.types import Answer, Cell, Completion, Observation, Request, Status
 
@@ -129,18 +129,7 @@ async def _opened(
     parts: Parts, context: Context, spec: RunSpec, door: CallDoor
 ) -> AsyncIterator[asyncio.Future[Repl]]:
     """A REPL that gets ready while the first request is under way; closed in any case."""
-    opening = asyncio.ensure_future(
-        parts.sandbox.open(
-            context,
-            door,
-            ReplSpec(
-                spec.question,
-                parts.pack.nearest,
-                spec.limits.cell_seconds,
-                parts.tools.offered,
-            ),
-        )
-    )
+    opening = asyncio.ensure_future(parts.sandbox.open(context, door, parts.repl(spec)))
     try:
         yield opening
     finally:

@@ -10,6 +10,7 @@ from unspool.engine.packs import Pack
 from unspool.errors import ModelError, UnspoolError
 from unspool.events import Event
 from unspool.ports import Model, Sandbox
+from unspool.spec import ReplSpec, RunSpec
 from unspool.tools import Tools
 from unspool.types import Completion, OnText, Request
 
@@ -45,6 +46,16 @@ class Parts:
     def pack_of(self, model: Model) -> Pack:
         """The prompts for a model."""
         return self.packs.get(model.name) or self.packs[""]
+
+    def repl(self, run: RunSpec) -> ReplSpec:
+        """What a run's REPL is opened with."""
+        return ReplSpec(
+            question=run.question,
+            nearest=self.pack.nearest,
+            cell_seconds=run.limits.cell_seconds,
+            memory_bytes=run.limits.memory_bytes,
+            tools=self.tools.offered,
+        )
 
     def child_root(self, depth: int) -> Model:
         """The root model of a child run at that depth."""

@@ -86,6 +86,15 @@ async def test_a_lost_cell_costs_itself_alone(code: str, confined: bool) -> None
         await sandbox.aclose()
 
 
+async def test_the_state_is_the_last_one_however_fast_cells_follow(open_repl: OpenRepl) -> None:
+    run = await open_repl()
+    await run("n = 0; import os")
+    for n in range(1, 30):
+        await run("n += 1")
+        await run("n = -1; os._exit(0)")
+        assert (await run("n")).value.text == str(n)
+
+
 async def test_what_runs_threads_and_loops_works_after_a_loss(open_repl: OpenRepl) -> None:
     run = await open_repl()
     await run(

@@ -285,6 +285,20 @@ async def test_frames_of_a_false_length_harm_nobody(open_repl: OpenRepl, size: i
     assert (await run("context")).value.text == "'kept'"
 
 
+async def test_random_bytes_harm_nobody(open_repl: OpenRepl) -> None:
+    run = await open_repl("kept", cell_seconds=0.3)
+    await run("import os, random\nsent = 0")
+    for seed in range(25):
+        await run(
+            f"chance = random.Random({seed})\n"
+            "data = chance.randbytes(chance.choice([1, 3, 4, 5, 60, 9000]))\n"
+            "for fd in range(3, 12):\n"
+            "    try: os.write(fd, data)\n"
+            "    except OSError: pass"
+        )
+        assert (await run("context, sent")).value.text == "('kept', 0)"
+
+
 def test_the_numbers_of_system_calls_are_the_kernels() -> None:
     header = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
     if not header.exists():

@@ -165,8 +165,8 @@ class ProcessRepl:
         assert self._link is not None
         if sys.platform != "linux":  # nobody would be told of the end of a process once revived
             return
-        self._zygote.checkpoint(self._session, self._last)
-        self._link.send({"op": "checkpoint"})
+        self._zygote.allow_fork(self._session)
+        self._link.send({"op": "checkpoint", "after": self._last})
         self._unkept = False
 
     async def aclose(self) -> None:

@@ -75,9 +75,9 @@ class Zygote:
         """Raises KeyboardInterrupt in a REPL's cell."""
         self._send({"op": "interrupt", "session": number})
 
-    def checkpoint(self, number: int, after: int) -> None:
-        """Lets a REPL fork once, to keep the state that followed cell `after`."""
-        self._send({"op": "checkpoint", "session": number, "after": after})
+    def allow_fork(self, number: int) -> None:
+        """Lets a REPL fork once, to keep its state."""
+        self._send({"op": "checkpoint", "session": number})
 
     def kill(self, number: int) -> None:
         """Ends the process that runs a REPL's cells; what keeps its state stays."""

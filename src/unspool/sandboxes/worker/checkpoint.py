@@ -25,30 +25,38 @@ class Checkpoints:
         self._lifeline, self._hang_up = lifeline, hang_up
         self._spares: list[int] = []
 
-    def take(self) -> socket.socket | None:
-        """Forks a process with the state of this one.
+    def take(self, after: int) -> socket.socket | None:
+        """Forks a process with the state of this one, which followed cell `after`.
 
         It is None for the process that goes on; where it cannot fork, the earlier spare stays.
         In the other process this returns when it has to take over, with the new socket to
         the host.
         """
+        self._bury()
+        spare, control = 0, []
         with contextlib.suppress(OSError):  # not allowed, no memory, no descriptors left
             ours, theirs = socket.socketpair()
-            with ours, theirs:
+            with ours:
+                control.append(theirs)
                 spare = os.fork()
                 if spare == 0:
                     theirs.close()
                     self._hang_up()
                     return self._wait(ours)
-                self._announce(spare, theirs)
-        self._bury()
+        self._announce(spare, after, control)
         return None
 
-    def _announce(self, spare: int, control: socket.socket) -> None:
-        self._spares.append(spare)
-        with contextlib.suppress(OSError):  # a group of its own, where that is allowed
-            os.setpgid(spare, 0)
-        socket.send_fds(self._lifeline, [str(spare).encode()], [control.fileno()])
+    def _announce(self, spare: int, after: int, control: list[socket.socket]) -> None:
+        """Tells the process above how it went: without a descriptor, there is no spare."""
+        if spare:
+            self._spares.append(spare)
+            with contextlib.suppress(OSError):  # a group of its own, where that is allowed
+                os.setpgid(spare, 0)
+        fds = [one.fileno() for one in control if spare]
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._lifeline, [f"{spare} {after}".encode()], fds)
+        for one in control:
+            one.close()
 
     def _wait(self, control: socket.socket) -> socket.socket:
         _, fds, _, _ = socket.recv_fds(control, 1, 1)

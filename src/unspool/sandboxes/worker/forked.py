@@ -62,8 +62,8 @@ class Forked:
         self._group = pid
         self._folder = folder
         self._spare: Spare | None = None
-        self._order: int | None = None
-        self._may_fork = False
+        self._orders = 0
+        self._permits = 0
         self._starting = True
         self.running = True
         self.unwanted = False
@@ -86,6 +86,8 @@ class Forked:
         self.unwanted = True
         self.kill()
         self._drop_spare()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._group, signal.SIGKILL)  # a fork that nobody was told of, too
 
     def ended(self) -> None:
         """The process that ran cells has ended and is reaped after this."""
@@ -94,9 +96,10 @@ class Forked:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._group, signal.SIGKILL)
 
-    def order(self, after: int) -> None:
-        """Lets the REPL fork once, to keep the state that followed cell `after`."""
-        self._order, self._may_fork = after, True
+    def order(self) -> None:
+        """Lets the REPL fork once more, to keep its state."""
+        self._orders += 1
+        self._permits += 1
 
     def answer_filter(self) -> bool:
         """Answers a process that asks to fork; False when nobody can ask any more."""
@@ -107,7 +110,7 @@ class Forked:
             fcntl.ioctl(self.listener, NOTICE_RECV, notice)
         except OSError:  # whoever asked has been killed meanwhile
             return not self._is_deserted()
-        allowed, self._may_fork = self._may_fork, False
+        allowed, self._permits = self._permits > 0, max(0, self._permits - 1)
         (one,) = struct.unpack_from("Q", notice)
         answer = (one, 0, 0, CONTINUE) if allowed else (one, 0, -errno.EPERM, 0)
         with contextlib.suppress(OSError):  # whoever asked has been killed meanwhile
@@ -117,7 +120,7 @@ class Forked:
     @property
     def awaits(self) -> bool:
         """Whether something is due on the lifeline: else it is not read, whatever is there."""
-        return self._starting or self._order is not None
+        return self._starting or self._orders > 0
 
     def _is_deserted(self) -> bool:
         poll = select.poll()
@@ -136,8 +139,10 @@ class Forked:
             if self._starting and text == b"filter":
                 self._starting = False
                 self.listener = fds.pop() if fds else -1
-            elif len(fds) == 1 and text.isdigit() and self._is_ours(int(text)):
-                self._take_spare(int(text), socket.socket(fileno=fds.pop()))
+            elif self._orders:
+                self._orders -= 1
+                self._permits = min(self._permits, self._orders)
+                self._take_spare(text, fds)
             for fd in fds:
                 os.close(fd)
 
@@ -173,18 +178,24 @@ class Forked:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def _is_ours(self, pid: int) -> bool:
-        """A cell may forge a number, but not be of another group than its REPL."""
-        if self._order is None or pid == self.pid:
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            return self.listener < 0 or os.getpgid(pid) == self._group
-        return False
+    def _take_spare(self, text: bytes, fds: list[int]) -> None:
+        """Takes the spare that the REPL names by its number and the cell it follows.
 
-    def _take_spare(self, pid: int, control: socket.socket) -> None:
-        self._drop_spare()
-        assert self._order is not None
-        self._spare, self._order = Spare(pid, control, self._order), None
+        Without a descriptor it could not fork, and the earlier spare stays. A cell may forge
+        a number, but not that of a process outside of its REPL's group.
+        """
+        numbers = text.split()
+        if len(fds) != 1 or len(numbers) != 2 or not all(map(bytes.isdigit, numbers)):
+            return
+        pid, after = map(int, numbers)
+        if pid != self.pid and (self.listener < 0 or self._is_in_group(pid)):
+            self._drop_spare()
+            self._spare = Spare(pid, socket.socket(fileno=fds.pop()), after)
+
+    def _is_in_group(self, pid: int) -> bool:
+        with contextlib.suppress(ProcessLookupError):
+            return os.getpgid(pid) == self._group
+        return False
 
     def _drop_spare(self) -> None:
         if self._spare is not None:

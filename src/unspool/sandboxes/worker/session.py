@@ -116,7 +116,7 @@ class Session:
         while True:
             command = self._channel.command()
             if command["op"] == "checkpoint":
-                self._keep()
+                self._keep(command["after"])
                 continue
             number, code = command["number"], command["code"]
             try:
@@ -124,9 +124,9 @@ class Session:
             except Exception as broken:  # a cell has broken what its report is made with
                 self._send_done(_report(number, error=self._explained(broken)))
 
-    def _keep(self) -> None:
+    def _keep(self, after: int) -> None:
         """Has a second process keep the state of this one, or is that process, much later."""
-        link = self._checkpoints.take()
+        link = self._checkpoints.take(after)
         if link is None:
             return
         self._channel.reopen(link)

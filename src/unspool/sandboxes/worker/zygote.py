@@ -109,7 +109,7 @@ class Zygote:
             case "kill":
                 repl.kill()
             case "checkpoint":
-                repl.order(order["after"])
+                repl.order()
                 self._watch(repl.lifeline.fileno(), lambda: self._lifeline(repl))
             case "end":
                 repl.end()

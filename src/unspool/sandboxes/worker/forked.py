@@ -7,6 +7,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import select
 import shutil
 import signal
@@ -19,6 +20,8 @@ from .namespaces import unmount
 NOTICE_RECV, NOTICE_SEND = 0xC0502100, 0xC0182101
 NOTICE_BYTES = 80
 CONTINUE = 1
+SPARE = re.compile(rb"(\d{1,9}) (\d{1,9})")
+"""What a REPL says of a fork: its process's number, and that of the cell it follows."""
 MAX_FDS = 16
 MESSAGES = 16
 """Read at a time: a cell may send without end."""
@@ -139,10 +142,10 @@ class Forked:
             if self._starting and text == b"filter":
                 self._starting = False
                 self.listener = fds.pop() if fds else -1
-            elif self._orders:
+            elif answer := SPARE.fullmatch(text):
                 self._orders -= 1
                 self._permits = min(self._permits, self._orders)
-                self._take_spare(text, fds)
+                self._take_spare(int(answer[1]), int(answer[2]), fds)
             for fd in fds:
                 os.close(fd)
 
@@ -178,17 +181,10 @@ class Forked:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def _take_spare(self, text: bytes, fds: list[int]) -> None:
-        """Takes the spare that the REPL names by its number and the cell it follows.
-
-        Without a descriptor it could not fork, and the earlier spare stays. A cell may forge
-        a number, but not that of a process outside of its REPL's group.
-        """
-        numbers = text.split()
-        if len(fds) != 1 or len(numbers) != 2 or not all(map(bytes.isdigit, numbers)):
-            return
-        pid, after = map(int, numbers)
-        if pid != self.pid and (self.listener < 0 or self._is_in_group(pid)):
+    def _take_spare(self, pid: int, after: int, fds: list[int]) -> None:
+        """Without a descriptor the REPL could not fork, and the earlier spare stays. A cell may
+        forge a number, but not that of a process outside of its REPL's group."""
+        if len(fds) == 1 and pid != self.pid and (self.listener < 0 or self._is_in_group(pid)):
             self._drop_spare()
             self._spare = Spare(pid, socket.socket(fileno=fds.pop()), after)
 

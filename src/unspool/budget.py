@@ -17,8 +17,8 @@ Limit = Literal["turns", "usd", "tokens", "calls", "seconds"]
 CHARS_PER_TOKEN = 4
 """A rough guess, for reservations alone: what was really spent replaces it."""
 
-NEEDED = frozenset({"turns", "cell_seconds", "memory_bytes", "parallel"})
-WHOLE = frozenset({"turns", "tokens", "calls", "memory_bytes", "parallel"})
+NEEDED = frozenset({"turns", "cell_seconds", "memory_bytes", "output_chars", "parallel"})
+WHOLE = frozenset({"turns", "tokens", "calls", "memory_bytes", "output_chars", "parallel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,9 @@ class Limits:
     """A cell's own time; waiting for models does not count."""
     memory_bytes: int = 4 << 30
     """What the variables of a run may take, besides its context; each child run as much."""
+    output_chars: int = 200_000
+    """Kept of what a cell prints, half from its beginning and half from its end; a pack shows
+    the model less."""
     parallel: int = 512
     """Sub-calls of one run in flight at the same time."""
 

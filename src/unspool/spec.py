@@ -53,6 +53,8 @@ class ReplSpec:
     """A cell's own time; waiting in the door does not count."""
     memory_bytes: int = 4 << 30
     """What the REPL may hold besides its context."""
+    output_chars: int = 200_000
+    """Kept of each of a cell's streams: half of it from the head, half from the tail."""
     tools: tuple[Tool, ...] = ()
     """Functions that cells find under their names. `door(name, [positional arguments, keyword
     arguments])` gives `[value]`, or of a tool that raised `[None, type, text, arguments]`."""

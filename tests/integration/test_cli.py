@@ -256,6 +256,7 @@ def test_models_are_listed_located_and_removed(tmp_path: Path) -> None:
 def test_doctor_says_what_the_machine_has_and_shows_no_key(tmp_path: Path) -> None:
     done = unspool("doctor", home=tmp_path, OPENAI_API_KEY="sk-secret-0123")
     assert done.returncode == 0
-    for word in ("isolation:", "model:", "keys:", "disk:", "OPENAI_API_KEY", "works"):
+    layers = ("landlock", "seccomp: holds", "pid namespace", "lost cell: costs itself alone")
+    for word in ("isolation:", "model:", "keys:", "disk:", "OPENAI_API_KEY", "works", *layers):
         assert word in done.stdout
     assert "sk-secret" not in done.stdout

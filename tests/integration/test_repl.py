@@ -189,7 +189,7 @@ async def test_gigabytes_of_output_end_with_the_cells_time(open_repl: OpenRepl) 
     run = await open_repl(cell_seconds=1)
     seen = await run("kept = 1\nwhile True: print('x' * 100_000)")
     assert len(seen.stdout.text) < 300_000
-    assert "was stopped" in seen.notes[-1]
+    assert any("was stopped" in note for note in seen.notes)
     assert (await run("kept")).value.text == "1"
 
 

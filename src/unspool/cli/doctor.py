@@ -8,14 +8,14 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from unspool import Context, UnspoolError
 from unspool.config import Settings, from_environment
 from unspool.models.local.catalog import known_models
 from unspool.models.local.files import ModelFiles
 from unspool.models.providers import providers
-from unspool.sandboxes.process import ProcessSandbox
+from unspool.sandboxes.process import LAYERS, ProcessSandbox
 from unspool.spec import ReplSpec
 from unspool.types import Cell
 from unspool.wiring import model_folder
@@ -24,12 +24,11 @@ from unspool.wiring import model_folder
 def doctor() -> int:
     """Prints a line for each thing; gives the exit code, 1 when the REPL does not work."""
     settings = from_environment()
-    works, repl, isolation = asyncio.run(_repl())
+    works, sandbox = asyncio.run(_sandbox())
     lines = [
         ("python", f"{platform.python_version()} on {platform.platform()}"),
         ("cores", str(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count())),
-        ("REPL", repl),
-        ("isolation", isolation),
+        *sandbox,
         *(("model", line) for line in _models(settings)),
         ("extras", ", ".join(_extras()) or "none"),
         ("keys", ", ".join(_keys(settings)) or "none is set"),
@@ -40,23 +39,35 @@ def doctor() -> int:
     return 0 if works else 1
 
 
-async def _repl() -> tuple[bool, str, str]:
-    """Opens a REPL and runs a cell in it: whether it works, in words, and what holds it."""
+async def _sandbox() -> tuple[bool, list[tuple[str, str]]]:
+    """Opens a REPL and runs cells in it: whether that works, and lines with what was found."""
 
     async def no_calls(name: str, args: object) -> None:
         raise UnspoolError(f"{name} is not there")
 
     sandbox = ProcessSandbox()
     try:
-        isolation = await sandbox.check()
         repl = await sandbox.open(Context("a b"), no_calls, ReplSpec(cell_seconds=10))
-        observation = await repl.run(Cell("len(context)", 1))
+        cells = ("kept = len(context)", "import os; os._exit(0)", "kept")
+        seen = [await repl.run(Cell(code, n)) for n, code in enumerate(cells, 1)]
         await repl.aclose()
     except UnspoolError as failed:
-        return False, f"does not work: {failed}", "none"
+        return False, [("REPL", f"does not work: {failed}"), ("isolation", "none")]
     finally:
         await sandbox.aclose()
-    return observation.value.text == "3", "works", isolation
+    kept = seen[-1].value.text == "3"
+    return not seen[0].error, [
+        ("REPL", "works"),
+        ("lost cell", "costs itself alone" if kept else "costs the variables, on this machine"),
+        *(("isolation", line) for line in _layers(repl.layers)),
+    ]
+
+
+def _layers(holding: Sequence[str]) -> Iterator[str]:
+    """A line for each layer that there can be, and whether it is put on here."""
+    for layer in LAYERS:
+        found = [one for one in holding if one.startswith(layer)]
+        yield f"{found[0]}: holds" if found else f"{layer}: not to be had on this machine"
 
 
 def _models(settings: Settings) -> Iterator[str]:

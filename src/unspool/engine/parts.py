@@ -54,6 +54,7 @@ class Parts:
             nearest=self.pack.nearest,
             cell_seconds=run.limits.cell_seconds,
             memory_bytes=run.limits.memory_bytes,
+            output_chars=run.limits.output_chars,
             tools=self.tools.offered,
         )
 

@@ -13,6 +13,14 @@ from unspool.sandboxes.repl import ProcessRepl
 from unspool.sandboxes.zygote import Zygote
 from unspool.spec import ReplSpec
 
+LAYERS = (
+    *(f"{name} namespace" for name in ("user", "pid", "mount", "network", "ipc", "uts")),
+    "limits",
+    "landlock",
+    "seccomp",
+)
+"""What can hold a REPL on Linux, outermost first. Without the last two it is refused."""
+
 
 class ProcessSandbox:
     """REPLs forked from one warm interpreter. Use it on one event loop only.
@@ -50,6 +58,7 @@ class ProcessSandbox:
             "layout": shared.layout,
             "bytes": shared.bytes,
             "memory_bytes": spec.memory_bytes,
+            "output_chars": spec.output_chars,
             "documents": [[d.name, d.start] for d in context.documents],
             "question": spec.question,
             "nearest": spec.nearest,

@@ -138,7 +138,7 @@ class ProcessRepl:
         if self._unkept:
             self._keep()
         self._done = asyncio.get_running_loop().create_future()
-        self._raw, self._overran = Roll(), False
+        self._raw, self._overran = Roll(self._spec.output_chars // 2), False
         clock = self._clock = CellClock(self._spec.cell_seconds, self._overrun)
         clock.start()
         try:
@@ -309,6 +309,8 @@ class ProcessRepl:
                 f"The cell ran for more than {self._spec.cell_seconds:g} s and was stopped. "
                 "Variables keep what they had. Do less in one cell."
             )
+        if stdout.cut_chars or stderr.cut_chars:
+            notes.append("Of so much output only the ends are kept: print parts of what you have.")
         if "MemoryError" in error:
             notes.append(_too_much(self._spec.memory_bytes))
         return Observation(

@@ -63,6 +63,7 @@ class Session:
         self._builtins = dict(vars(builtins))
         self._builtins_named = False
         self._in_cell = False
+        self._keep_chars = opening["output_chars"] // 2
         self._stdout, self._stderr = Stream(1), Stream(2)
         self._signal = defer_signals(self._channel)
 
@@ -239,7 +240,10 @@ class Session:
 
     def _capture(self) -> tuple[Roll, Roll]:
         """Has what is written from now on taken down anew."""
-        self._stdout.roll, self._stderr.roll = out, err = Roll(), Roll()
+        self._stdout.roll, self._stderr.roll = out, err = (
+            Roll(self._keep_chars),
+            Roll(self._keep_chars),
+        )
         sys.stdout = sys.__stdout__ = self._stdout  # type: ignore[misc, assignment]
         sys.stderr = sys.__stderr__ = self._stderr  # type: ignore[misc, assignment]
         self._channel.interrupted = False

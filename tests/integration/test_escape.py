@@ -243,7 +243,7 @@ EXHAUSTION = {
 async def test_exhaustion_ends_in_an_error_and_the_run_goes_on(
     open_repl: OpenRepl, code: str
 ) -> None:
-    run = await open_repl("kept", cell_seconds=20)
+    run = await open_repl("kept", cell_seconds=20, memory_bytes=512 << 20)
     seen = await run(code)
     assert seen.error
     assert (await run("context")).value.text == "'kept'"

@@ -18,6 +18,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 TAKE_AWAITABLES = frozenset({"gather", "create_task", "ensure_future", "wait_for", "as_completed"})
 
+FRAMES, FRAMES_SHOWN = 5_000, 200
+"""Of a traceback with more frames, so many are shown: the last ones."""
+
 _FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 
 
@@ -128,11 +131,22 @@ def _future_flags(tree: ast.Module) -> int:
 def explain(error: BaseException) -> str:
     """The traceback as the model should read it: its own lines, none of ours."""
     try:
-        report = traceback.TracebackException.from_exception(error, compact=True)
+        deep = _is_deep(error.__traceback__)
+        limit = -FRAMES_SHOWN if deep else None
+        report = traceback.TracebackException.from_exception(error, compact=True, limit=limit)
         _drop_own_frames(report)
         return "".join(report.format()).rstrip()
     except Exception:  # an exception of the model's own that cannot even be printed
         return f"{type(error).__name__} (its message cannot be shown)"
+
+
+def _is_deep(trace: types.TracebackType | None) -> bool:
+    """Whether it has so many frames (recursion until memory ends) that showing all takes long."""
+    for _ in range(FRAMES):
+        if trace is None:
+            return False
+        trace = trace.tb_next
+    return True
 
 
 def _drop_own_frames(report: traceback.TracebackException) -> None:

@@ -10,6 +10,7 @@ from unspool.ports import CallDoor
 from unspool.sandboxes.memory import SharedContext
 from unspool.sandboxes.packages import Packages
 from unspool.sandboxes.repl import ProcessRepl
+from unspool.sandboxes.starter import Starter
 from unspool.sandboxes.zygote import Zygote
 from unspool.spec import ReplSpec
 
@@ -47,31 +48,14 @@ class ProcessSandbox:
     async def open(self, context: Context, door: CallDoor, spec: ReplSpec) -> ProcessRepl:
         """See `unspool.ports.Sandbox`."""
         self._zygote.warm()
-        try:
-            shared = await SharedContext.of(context)
-        except OSError as failed:
-            raise SandboxError(f"there is no memory for the context: {failed}") from failed
-        repl = ProcessRepl(self._zygote, shared, door, spec)
-        repl.opening = {
-            "op": "open",
-            "kind": shared.kind,
-            "layout": shared.layout,
-            "bytes": shared.bytes,
-            "memory_bytes": spec.memory_bytes,
-            "output_chars": spec.output_chars,
-            "documents": [[d.name, d.start] for d in context.documents],
-            "question": spec.question,
-            "nearest": spec.nearest,
-            "tools": [[tool.name, tool.signature, tool.doc] for tool in spec.tools],
-            "confined": self._confined,
-            "folders": self._packages.folders,
-        }
-        try:
-            await repl.start()
-        except BaseException:
-            await repl.aclose()
-            raise
-        return repl
+        return await start_repl(
+            self._zygote,
+            context,
+            door,
+            spec,
+            confined=self._confined,
+            folders=self._packages.folders,
+        )
 
     def forked(self) -> None:
         """Begins anew in a process that was forked off: the REPLs are its parent's."""
@@ -85,6 +69,49 @@ class ProcessSandbox:
     async def aclose(self) -> None:
         """Ends the interpreter and every REPL that is still open."""
         self._zygote.close()
+
+
+async def start_repl(
+    starter: Starter,
+    context: Context,
+    door: CallDoor,
+    spec: ReplSpec,
+    *,
+    confined: bool,
+    folders: Sequence[str] = (),
+) -> ProcessRepl:
+    """Puts `context` into shared memory, and starts a worker over it.
+
+    `confined`: it confines itself, and can read `folders` besides what Python needs.
+
+    Raises:
+        SandboxError: it cannot be started.
+    """
+    try:
+        shared = await SharedContext.of(context)
+    except OSError as failed:
+        raise SandboxError(f"there is no memory for the context: {failed}") from failed
+    repl = ProcessRepl(starter, shared, door, spec)
+    repl.opening = {
+        "op": "open",
+        "kind": shared.kind,
+        "layout": shared.layout,
+        "bytes": shared.bytes,
+        "memory_bytes": spec.memory_bytes,
+        "output_chars": spec.output_chars,
+        "documents": [[d.name, d.start] for d in context.documents],
+        "question": spec.question,
+        "nearest": spec.nearest,
+        "tools": [[tool.name, tool.signature, tool.doc] for tool in spec.tools],
+        "confined": confined,
+        "folders": folders,
+    }
+    try:
+        await repl.start()
+    except BaseException:
+        await repl.aclose()
+        raise
+    return repl
 
 
 async def _no_calls(name: str, args: object) -> None:

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,9 @@ from unspool.errors import SandboxError, UnspoolError
 from unspool.ports import CallDoor
 from unspool.sandboxes.link import CellClock, Link
 from unspool.sandboxes.memory import SharedContext, folder_in_memory
+from unspool.sandboxes.starter import Exit, Starter
 from unspool.sandboxes.worker import wire
 from unspool.sandboxes.worker.capture import Roll
-from unspool.sandboxes.zygote import Exit, Zygote
 from unspool.spec import ReplSpec
 from unspool.types import Answer, Cell, Clip, Observation
 
@@ -43,7 +42,7 @@ class ProcessRepl:
     its place when a later cell has to be killed or ends the process."""
 
     def __init__(
-        self, zygote: Zygote, shared: SharedContext, door: CallDoor, spec: ReplSpec
+        self, zygote: Starter, shared: SharedContext, door: CallDoor, spec: ReplSpec
     ) -> None:
         self._zygote, self._shared, self._door, self._spec = zygote, shared, door, spec
         self._last = 0
@@ -163,7 +162,7 @@ class ProcessRepl:
 
     def _keep(self) -> None:
         assert self._link is not None
-        if sys.platform != "linux":  # nobody would be told of the end of a process once revived
+        if not self._zygote.keeps:
             return
         self._zygote.allow_fork(self._session)
         self._link.send({"op": "checkpoint", "after": self._last})

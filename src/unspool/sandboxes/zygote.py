@@ -12,11 +12,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from unspool.errors import SandboxError
 from unspool.sandboxes.packages import Packages
+from unspool.sandboxes.seatbelt import has_seatbelt, prefix
+from unspool.sandboxes.starter import Exit
 
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
@@ -29,16 +30,6 @@ forked, nor confined, safely."""
 _ENVIRONMENT |= {f"{name}_NUM_THREADS": "1" for name in _ONE_THREAD}
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """How a REPL's process ended."""
-
-    status: int
-    """The exit status, or minus the signal."""
-    after: int | None
-    """The cell whose state is kept by a process that can go on; None where there is none."""
-
-
 class Zygote:
     """One interpreter process; it is started by the first fork and ends with `close`.
 
@@ -46,6 +37,9 @@ class Zygote:
     `confined`: it lives in namespaces of its own, where the machine allows them. Not safe
     for threads: all calls are made on one event loop.
     """
+
+    keeps = sys.platform == "linux"
+    """Elsewhere nobody would be told of the end of a process that was revived."""
 
     def __init__(self, packages: Packages, *, confined: bool) -> None:
         self._packages, self._confined = packages, confined
@@ -131,7 +125,7 @@ class Zygote:
         with theirs:
             try:
                 self._process = subprocess.Popen(
-                    [*command, *self._arguments(theirs.fileno())],
+                    [*self._confinement(), *command, *self._arguments(theirs.fileno())],
                     env=_ENVIRONMENT,
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
@@ -154,6 +148,10 @@ class Zygote:
         packages = [self._packages.names, self._packages.folders]
         options = json.dumps({"confined": self._confined, "packages": packages})
         return [str(Path(__file__).parent), str(fd), options]
+
+    def _confinement(self) -> list[str]:
+        """What to start the interpreter with, where the system confines it from the start."""
+        return prefix(self._packages.folders) if self._confined and has_seatbelt() else []
 
     def _send(self, order: dict[str, object], fds: Sequence[int] = ()) -> None:
         """Sends an order, or has it sent when the socket has room again.

@@ -70,6 +70,8 @@ def confine(
     Raises:
         NotConfined: Landlock or seccomp cannot be had here.
     """
+    if sys.platform == "darwin":
+        return _seatbelt()
     machine = platform.machine()
     if sys.platform != "linux" or machine not in syscalls.NUMBERS:
         raise NotConfined(f"there is no confinement for {sys.platform} on {machine} yet")
@@ -78,6 +80,13 @@ def confine(
     landlock = _landlock(folder, [*interpreter_paths(), *readable])
     listener = _seccomp(machine)
     return Confinement(("limits", landlock, "seccomp"), listener)
+
+
+def _seatbelt() -> Confinement:
+    """Asks macOS whether this process is in the sandbox that it was to be started in."""
+    if _LIBC.sandbox_check(os.getpid(), None, 0) != 1:
+        raise NotConfined("this process was not started under Seatbelt (sandbox-exec)")
+    return Confinement(("seatbelt",), None)
 
 
 def interpreter_paths() -> list[str]:

@@ -181,19 +181,20 @@ class Zygote:
         os.read(self._wake_read, 4096)
         while True:
             try:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                ended = _ended()
             except ChildProcessError:
                 return
             if ended is None:
                 return
+            pid, status = ended
             repls = self._repls.values()
-            repl = next((r for r in repls if r.running and r.pid == ended.si_pid), None)
+            repl = next((r for r in repls if r.running and r.pid == pid), None)
             if repl is not None:
                 repl.receive()  # what it sent before it ended
                 repl.ended()  # before its number can be another's
-            os.waitpid(ended.si_pid, 0)
+            with contextlib.suppress(ChildProcessError):  # reaped already
+                os.waitpid(pid, 0)
             if repl is not None:
-                status = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
                 self._report(repl.number, status, repl.after)
                 if repl.unwanted or repl.after is None:
                     self._forget(repl)
@@ -208,6 +209,22 @@ class Zygote:
         line = json.dumps({"session": number, "status": status, "after": after})
         with contextlib.suppress(OSError):
             self._sock.sendall(line.encode() + b"\n")
+
+
+def _ended() -> tuple[int, int] | None:
+    """A child that has ended, and its status or minus the signal; not yet reaped, where the
+    system can tell without that.
+
+    Raises:
+        ChildProcessError: there are no children.
+    """
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        return (pid, os.waitstatus_to_exitcode(status)) if pid else None
+    ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if ended is None:
+        return None
+    return ended.si_pid, ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
 
 def _import(name: str) -> None:

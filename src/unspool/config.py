@@ -23,6 +23,10 @@ class Settings:
     """`UNSPOOL_MODEL`: the model when none is named."""
     base_url: str | None = None
     """`OPENAI_BASE_URL`: where bare model names are looked for when no address is given."""
+    docker_host: str | None = None
+    """`DOCKER_HOST`: where a Docker engine listens."""
+    docker_image: str | None = None
+    """`UNSPOOL_DOCKER_IMAGE`: what `sandbox="docker"` makes containers of."""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The environment, for keys by the names of their variables."""
 
@@ -56,6 +60,8 @@ def from_environment(variables: Mapping[str, str] | None = None) -> Settings:
         home=Path(home).expanduser() if home else _data_folder(env),
         model=env.get("UNSPOOL_MODEL") or None,
         base_url=env.get("OPENAI_BASE_URL") or None,
+        docker_host=env.get("DOCKER_HOST") or None,
+        docker_image=env.get("UNSPOOL_DOCKER_IMAGE") or None,
         variables=dict(env),
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from unspool import UnspoolError
+from unspool import SandboxError, UnspoolError
+from unspool.sandboxes.docker_engine import Engine
 from unspool.sandboxes.repl import ProcessRepl
 from unspool.types import Cell, Observation
 
@@ -32,3 +34,19 @@ class Cells:
 
 
 OpenRepl = Callable[..., Awaitable[Cells]]
+
+
+def engine_has(image: str) -> bool:
+    """Whether a real Docker engine is here, and has `image`."""
+
+    async def asked() -> bool:
+        engine = Engine()
+        try:
+            await engine.ping()
+            return await engine.has_image(image)
+        except SandboxError:
+            return False
+        finally:
+            await engine.aclose()
+
+    return asyncio.run(asked())

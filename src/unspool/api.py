@@ -6,6 +6,7 @@ import asyncio
 import os
 import queue
 import secrets
+import sys
 import threading
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -22,11 +23,11 @@ from unspool.errors import ConfigurationError
 from unspool.events import Event
 from unspool.loaders.sources import load as load_context
 from unspool.models.http import HttpPool
-from unspool.ports import Model
+from unspool.ports import Model, Sandbox
 from unspool.runtimes.thread import LoopThread
-from unspool.sandboxes.packages import Packages, located
-from unspool.sandboxes.process import ProcessSandbox
+from unspool.sandboxes.packages import located
 from unspool.sandboxes.worker.shapes import ShapeError, build, schema_of
+from unspool.sandboxing import Sandboxes
 from unspool.schema.faults import BadSchema
 from unspool.schema.value import Schema
 from unspool.spec import RunSpec
@@ -48,12 +49,12 @@ class _Shared:
     def __init__(self) -> None:
         self.loop = LoopThread()
         self.http = HttpPool(limit=CONNECTIONS)
-        self._sandboxes: dict[tuple[Packages, bool], ProcessSandbox] = {}
-        self._lock = threading.Lock()
+        self.sandboxes = Sandboxes()
         self._close_at_exit()
         self._warming = False
         self._warmer: threading.Thread | None = None
-        os.register_at_fork(before=self._before_fork, after_in_child=self._forked)
+        if sys.platform != "win32":
+            os.register_at_fork(before=self._before_fork, after_in_child=self._forked)
 
     def _before_fork(self) -> None:
         """An import that is under way would be locked in the child for ever."""
@@ -62,30 +63,19 @@ class _Shared:
 
     def _forked(self) -> None:
         self._warming = False
-        self._lock = threading.Lock()
         self.http = HttpPool(limit=CONNECTIONS)
-        for sandbox in self._sandboxes.values():
-            sandbox.forked()
+        self.sandboxes.forked()
         self._close_at_exit()
 
     def _close_at_exit(self) -> None:
-        self.loop.at_exit(self.http.aclose)
-        for sandbox in self._sandboxes.values():
-            self.loop.at_exit(sandbox.aclose)
+        for part in (self.sandboxes, self.http):
+            self.loop.at_exit(part.aclose)
 
-    def sandbox(self, packages: Packages, *, confined: bool) -> ProcessSandbox:
-        """The sandbox whose interpreter has these packages; there is one for each set."""
-        with self._lock:
-            found = self._sandboxes.get((packages, confined))
-            if found is None:
-                found = ProcessSandbox(confined=confined, packages=packages)
-                self._sandboxes[packages, confined] = found
-                self.loop.at_exit(found.aclose)
-            return found
-
-    def warm(self, sandbox: ProcessSandbox) -> None:
+    def warm(self, sandbox: Sandbox) -> None:
         """Starts on what the first run would have to wait for, while nobody waits."""
-        self.loop.call(sandbox.warm)
+        begin = getattr(sandbox, "warm", None)
+        if begin is not None:
+            self.loop.call(begin)
         if not self._warming:
             self._warming = True
             self._warmer = threading.Thread(target=self.http.warm, name="unspool-warm", daemon=True)
@@ -106,7 +96,9 @@ class RLM:
     they are chosen by the model's name. `retries` is how often a request is sent again when
     its server is overloaded, out of reach or cuts the connection. `isolation="none"` lets the
     model's code do whatever this user may; without it a run is refused where the machine
-    cannot confine.
+    cannot confine. `sandbox` is where that code runs: `process`, `monty`, `docker`, the name
+    of one that an installed package adds, or an object with `unspool.ports.Sandbox`'s
+    methods, which is then the caller's to close; by default what suits this system.
 
     `tools` are functions of yours that the model's code may call, by the names it calls them
     by: a coroutine function runs on unspool's own event loop, any other on a thread; what it
@@ -139,6 +131,7 @@ class RLM:
         tools: Mapping[str, Callable[..., Any]] | None = None,
         packages: Sequence[str] = (),
         child_model: str | Model | Sequence[str | Model] | None = None,
+        sandbox: str | Sandbox | None = None,
     ) -> None:
         settings = from_environment()
         if model is None:
@@ -165,7 +158,9 @@ class RLM:
         self._packages = located(packages)
         if isolation not in get_args(Isolation):
             raise ConfigurationError(f"isolation={isolation!r}: give 'confined' or 'none'")
-        self._sandbox = _SHARED.sandbox(self._packages, confined=isolation != "none")
+        self._sandbox = _SHARED.sandboxes.find(
+            sandbox, settings, confined=isolation != "none", packages=self._packages
+        )
         _SHARED.warm(self._sandbox)
         self._max_depth = max_depth
         self._limits = limits or Limits()

@@ -74,3 +74,7 @@ class Sandbox(Protocol):
             SandboxError: it cannot be started.
         """
         ...
+
+    async def aclose(self) -> None:
+        """Ends every REPL that is still open, and gives back what the sandbox holds."""
+        ...

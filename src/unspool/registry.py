@@ -1,8 +1,9 @@
 """Names to adapters, imported when they are first used.
 
-Packages add adapters under the entry-point group `unspool.models`: the entry's name is the
-provider, the part of a model string before its first slash, and the object a function
-`(model_name) -> Model`.
+Packages add adapters under the entry-point groups `unspool.models` and `unspool.sandboxes`.
+A model's entry is named as the provider, the part of a model string before its first slash,
+and is a function `(model_name) -> Model`; a sandbox's entry is named as the sandbox, and is
+a function or class `() -> Sandbox`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
-from unspool.errors import UnknownModel
+from unspool.errors import ConfigurationError, UnknownModel
 
 MODELS = "unspool.models"
+SANDBOXES = "unspool.sandboxes"
 
 
 def added_model(provider: str) -> Callable[[str], Any] | None:
@@ -22,12 +24,33 @@ def added_model(provider: str) -> Callable[[str], Any] | None:
     Raises:
         UnknownModel: the package that adds it cannot be imported.
     """
-    for entry in entry_points(group=MODELS, name=provider):
+    try:
+        return _added(MODELS, provider)
+    except ConfigurationError as broken:
+        raise UnknownModel(str(broken)) from broken
+
+
+def added_sandbox(name: str) -> Callable[[], Any] | None:
+    """What makes the sandbox `name`, or None when no installed package adds it.
+
+    Raises:
+        ConfigurationError: the package that adds it cannot be imported.
+    """
+    return _added(SANDBOXES, name)
+
+
+def added_names(group: str) -> list[str]:
+    """The names that installed packages add to `group`."""
+    return sorted({entry.name for entry in entry_points(group=group)})
+
+
+def _added(group: str, name: str) -> Callable[..., Any] | None:
+    for entry in entry_points(group=group, name=name):
         try:
-            made: Callable[[str], Any] = entry.load()
+            made: Callable[..., Any] = entry.load()
         except Exception as broken:  # a plug-in's import may raise anything
-            raise UnknownModel(
-                f"the adapter for {provider!r} ({entry.value}) cannot be imported: {broken}"
+            raise ConfigurationError(
+                f"the adapter for {name!r} ({entry.value}) cannot be imported: {broken}"
             ) from broken
         return made
     return None

@@ -51,6 +51,7 @@ def _rlm(options: argparse.Namespace, progress: Progress) -> RLM:
             sub_model=options.sub_model,
             limits=limits,
             isolation=options.isolation,
+            sandbox=options.sandbox,
         )
 
 

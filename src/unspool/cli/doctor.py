@@ -15,7 +15,9 @@ from unspool.config import Settings, from_environment
 from unspool.models.local.catalog import known_models
 from unspool.models.local.files import ModelFiles
 from unspool.models.providers import providers
-from unspool.sandboxes.process import LAYERS, ProcessSandbox
+from unspool.sandboxes.process import LAYERS
+from unspool.sandboxes.repl import ProcessRepl
+from unspool.sandboxing import OWN, Sandboxes, default_sandbox
 from unspool.spec import ReplSpec
 from unspool.types import Cell
 from unspool.wiring import model_folder
@@ -24,11 +26,13 @@ from unspool.wiring import model_folder
 def doctor() -> int:
     """Prints a line for each thing; gives the exit code, 1 when the REPL does not work."""
     settings = from_environment()
-    works, sandbox = asyncio.run(_sandbox())
+    works, sandbox = asyncio.run(_sandbox(settings))
+    others = asyncio.run(_others(settings))
     lines = [
         ("python", f"{platform.python_version()} on {platform.platform()}"),
         ("cores", str(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count())),
         *sandbox,
+        *(("sandbox", line) for line in others),
         *(("model", line) for line in _models(settings)),
         ("extras", ", ".join(_extras()) or "none"),
         ("keys", ", ".join(_keys(settings)) or "none is set"),
@@ -39,14 +43,28 @@ def doctor() -> int:
     return 0 if works else 1
 
 
-async def _sandbox() -> tuple[bool, list[tuple[str, str]]]:
+async def _others(settings: Settings) -> list[str]:
+    """The sandboxes that have to be asked for, and what they say of themselves."""
+    sandboxes, lines = Sandboxes(), []
+    for name in OWN:
+        if name != default_sandbox():
+            try:
+                lines.append(f"{name}: {await sandboxes.find(name, settings).check()}")
+            except UnspoolError as failed:
+                lines.append(f"{name}: {failed}")
+    await sandboxes.aclose()
+    return lines
+
+
+async def _sandbox(settings: Settings) -> tuple[bool, list[tuple[str, str]]]:
     """Opens a REPL and runs cells in it: whether that works, and lines with what was found."""
 
     async def no_calls(name: str, args: object) -> None:
         raise UnspoolError(f"{name} is not there")
 
-    sandbox = ProcessSandbox()
+    sandbox = Sandboxes().find(None, settings)
     try:
+        isolation = await sandbox.check()
         repl = await sandbox.open(Context("a b"), no_calls, ReplSpec(cell_seconds=10))
         cells = ("kept = len(context)", "import os; os._exit(0)", "kept")
         seen = [await repl.run(Cell(code, n)) for n, code in enumerate(cells, 1)]
@@ -55,8 +73,11 @@ async def _sandbox() -> tuple[bool, list[tuple[str, str]]]:
         return False, [("REPL", f"does not work: {failed}"), ("isolation", "none")]
     finally:
         await sandbox.aclose()
+    works = not seen[0].error
+    if not isinstance(repl, ProcessRepl):
+        return works, [("REPL", "works"), ("isolation", isolation)]
     kept = seen[-1].value.text == "3"
-    return not seen[0].error, [
+    return works, [
         ("REPL", "works"),
         ("lost cell", "costs itself alone" if kept else "costs the variables, on this machine"),
         *(("isolation", line) for line in _layers(repl.layers)),
@@ -78,7 +99,11 @@ def _models(settings: Settings) -> Iterator[str]:
 
 
 def _extras() -> Iterator[str]:
-    for extra, module in (("local", "xllamacpp"), ("prices", "genai_prices")):
+    for extra, module in (
+        ("local", "xllamacpp"),
+        ("prices", "genai_prices"),
+        ("monty", "pydantic_monty"),
+    ):
         if importlib.util.find_spec(module) is not None:
             yield extra
 

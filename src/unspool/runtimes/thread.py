@@ -8,6 +8,7 @@ import concurrent.futures
 import contextlib
 import contextvars
 import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
@@ -27,7 +28,8 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._at_exit: list[Callable[[], Awaitable[None]]] = []
-        os.register_at_fork(after_in_child=self._forked)
+        if sys.platform != "win32":
+            os.register_at_fork(after_in_child=self._forked)
 
     def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Starts `work` on the loop, with the caller's context variables.

@@ -142,7 +142,7 @@ class Containers:
         self._on_exit.pop(number, None)
         self.kill(number)
 
-    def checkpoint(self, number: int, after: int) -> None:
+    def allow_fork(self, number: int) -> None:
         """Not to be called: nothing is kept."""
         raise NotImplementedError
 

@@ -42,8 +42,8 @@ class Starter(Protocol):
         """Raises KeyboardInterrupt in its cell."""
         ...
 
-    def checkpoint(self, number: int, after: int) -> None:
-        """Lets it fork once, to keep the state that followed cell `after`."""
+    def allow_fork(self, number: int) -> None:
+        """Lets it fork once, to keep its state."""
         ...
 
     def kill(self, number: int) -> None:

@@ -46,7 +46,7 @@ def test_pieces_are_whole_statements_in_their_order(
     assert code.startswith(reader.taken)
     whole, parts = _statements(code), [s for piece in given_out for s in _statements(piece)]
     assert parts == whole[: len(parts)]
-    assert [s for s in _statements(reader.taken)] == parts
+    assert _statements(reader.taken) == parts
 
 
 def _statements(code: str) -> list[str]:

@@ -58,3 +58,5 @@ class ReplSpec:
     tools: tuple[Tool, ...] = ()
     """Functions that cells find under their names. `door(name, [positional arguments, keyword
     arguments])` gives `[value]`, or of a tool that raised `[None, type, text, arguments]`."""
+    ahead: bool = True
+    """Calls of loops are sent before the code reaches them, where it is certain to."""

@@ -296,7 +296,7 @@ async def test_waiting_for_a_model_is_not_the_cells_time(open_repl: OpenRepl) ->
         return "slow"
 
     run = await open_repl(door=slow, cell_seconds=0.5)
-    seen = await run("a = llm_query('x'); b = llm_query('y'); a + b")
+    seen = await run("a = llm_query('x'); b = llm_query('y' + a); a + b")
     assert (seen.value.text, seen.notes) == ("'slowslow'", ())
 
 

@@ -102,6 +102,7 @@ async def start_repl(
         "documents": [[d.name, d.start] for d in context.documents],
         "question": spec.question,
         "nearest": spec.nearest,
+        "ahead": spec.ahead,
         "tools": [[tool.name, tool.signature, tool.doc] for tool in spec.tools],
         "confined": confined,
         "folders": folders,

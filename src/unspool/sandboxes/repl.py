@@ -52,6 +52,7 @@ class ProcessRepl:
         """What holds the cells, once the REPL is open."""
         self._folder = Path()
         self._calls: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
         self._session = 0
         self._link: Link | None = None
         self._output_fd = -1
@@ -140,6 +141,8 @@ class ProcessRepl:
         self._raw, self._overran = Roll(self._spec.output_chars // 2), False
         clock = self._clock = CellClock(self._spec.cell_seconds, self._overrun)
         clock.start()
+        for _ in range(self._in_flight):  # of cells before: this one may wait for them
+            clock.wait_begins()
         try:
             self._link.send({"op": "run", "number": cell.number, "code": cell.code})
             report = await self._done
@@ -225,9 +228,10 @@ class ProcessRepl:
         return None if self._ready is None or self._ready.done() else self._ready
 
     async def _serve(self, link: Link, number: int, name: str, args: list[Any]) -> None:
-        clock = self._clock
-        if clock is not None:
-            clock.wait_begins()
+        """Answers a call over the link on which it came: its number is of that process."""
+        self._in_flight += 1
+        if self._clock is not None:
+            self._clock.wait_begins()
         try:
             try:
                 value = await self._door(name, wire.decode(args))
@@ -237,8 +241,9 @@ class ProcessRepl:
             except Exception as broken:  # whatever it is, the cell must not wait for ever
                 link.send({"call": number, "error": f"{type(broken).__name__}: {broken}"[:500]})
         finally:
-            if clock is not None and clock is self._clock:
-                clock.wait_ends()
+            self._in_flight -= 1
+            if self._clock is not None:
+                self._clock.wait_ends()
 
     def _lost(self, link: Link) -> None:
         """The process has closed its socket: it ended, or what it sent was no frame."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import itertools
 import os
+import select
 import socket
 import threading
 from collections.abc import Callable
@@ -31,6 +32,42 @@ class _Slot:
         self.lead = False
         self.wake = threading.Lock()
         self.wake.acquire()
+
+
+class Begun:
+    """A call that was sent; `frame` is its reply, once that was read."""
+
+    __slots__ = ("frame", "number")
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.frame: dict[str, Any] | None = None
+
+
+class _Guard:
+    """Holds interrupts and the model's own signal handlers back while the main thread works
+    where they would tear something; they come when it is done."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._mine: list[bool] = []
+
+    def __enter__(self) -> None:
+        main = threading.current_thread() is threading.main_thread()
+        if main:
+            self._mine.append(not self._channel.guarded)
+            self._channel.guarded = True
+
+    def __exit__(self, *_: object) -> None:
+        channel = self._channel
+        if threading.current_thread() is not threading.main_thread() or not self._mine.pop():
+            return
+        channel.guarded = False
+        if channel.interrupted:
+            channel.interrupted = False
+            raise KeyboardInterrupt
+        while channel.owed:
+            channel.owed.pop(0)()
 
 
 class Channel:
@@ -61,6 +98,10 @@ class Channel:
         self._waiting: dict[int, _Slot] = {}
         self._commands: collections.deque[dict[str, Any]] = collections.deque()
         self._reading = False
+        self._begun: dict[int, Begun] = {}
+        self.arrived: collections.deque[Begun] = collections.deque()
+        """Calls that were begun whose replies have been read."""
+        self.guard = _Guard(self)
         self.guarded = False
         """True while the main thread is in here, where an interrupt would tear a frame."""
         self.interrupted = False
@@ -85,30 +126,58 @@ class Channel:
             slot = self._join(COMMANDS)
         return self._wait(COMMANDS, slot)
 
-    def call(self, name: str, args: list[Any]) -> Any:
+    def call(self, name: str, args: list[Any], idle: Callable[[], bool] | None = None) -> Any:
         """Has the host run `name`, and waits for what it gives.
+
+        `idle` is called over and over while there is nothing to read, until it gives False.
 
         Raises:
             CallFailed: the host says that it cannot.
         """
-        main = threading.current_thread() is threading.main_thread()
-        if main:
-            self.guarded = True
+        with self.guard:
+            reply = self._exchange(name, args, idle)
+        return self.result(reply)
+
+    def begin(self, begun: Begun, name: str, args: list[Any]) -> None:
+        """Sends a call, and does not wait. For the main thread, inside of `guard`."""
+        begun.number = next(self._numbers)
+        message = {"op": "call", "call": begun.number, "name": name, "args": wire.encode(args)}
+        with self._lock:
+            self._begun[begun.number] = begun
         try:
-            reply = self._exchange(name, args)
-        finally:
-            if main:
-                self.guarded = False
-                if self.interrupted:
-                    self.interrupted = False
-                    raise KeyboardInterrupt
-                while self.owed:
-                    self.owed.pop(0)()
+            self.send(message)
+        except BaseException:
+            self._begun.pop(begun.number, None)
+            raise
+
+    def finish(self, begun: Begun, idle: Callable[[], bool]) -> Any:
+        """Waits for what a call gives that was begun.
+
+        Raises:
+            CallFailed: see `call`.
+        """
+        with self.guard:
+            with self._lock:
+                slot = self._join(begun.number) if begun.frame is None else None
+            if slot is not None:
+                self._wait(begun.number, slot, idle)
+        assert begun.frame is not None
+        return self.result(begun.frame)
+
+    @staticmethod
+    def result(reply: dict[str, Any]) -> Any:
+        """What is in a reply.
+
+        Raises:
+            CallFailed: an error.
+        """
         if "error" in reply:
             raise CallFailed(reply["error"])
         return wire.decode(reply["value"], records=True)
 
-    def _exchange(self, name: str, args: list[Any]) -> dict[str, Any]:
+    def _exchange(
+        self, name: str, args: list[Any], idle: Callable[[], bool] | None
+    ) -> dict[str, Any]:
         number = next(self._numbers)
         message = {"op": "call", "call": number, "name": name, "args": wire.encode(args)}
         with self._lock:
@@ -118,15 +187,19 @@ class Channel:
         except BaseException:
             self._leave(number, slot)
             raise
-        return self._wait(number, slot)
+        return self._wait(number, slot, idle)
 
     def _join(self, number: int) -> _Slot:
         slot = self._waiting[number] = _Slot()
         slot.lead, self._reading = not self._reading, True
         return slot
 
-    def _wait(self, number: int, slot: _Slot) -> dict[str, Any]:
+    def _wait(
+        self, number: int, slot: _Slot, idle: Callable[[], bool] | None = None
+    ) -> dict[str, Any]:
         while slot.frame is None:
+            if idle is not None and not (slot.lead and self._is_readable()) and idle():
+                continue
             if slot.lead:
                 self._read_for_all()
             else:
@@ -138,6 +211,10 @@ class Channel:
         frame = wire.unpack(self._exactly(wire.body_bytes(self._exactly(wire.HEADER_BYTES))))
         number = frame.get("call", COMMANDS)
         with self._lock:
+            begun = self._begun.pop(number, None)
+            if begun is not None:
+                begun.frame = frame
+                self.arrived.append(begun)
             slot = self._waiting.get(number)
             if slot is None or slot.frame is not None:  # it has one it has not looked at yet
                 if number == COMMANDS:
@@ -158,6 +235,20 @@ class Channel:
             if heir is not None:
                 heir.lead = True
                 heir.wake.release()
+
+    def rests(self, seconds: float) -> bool:
+        """Waits so long; False as soon as there is something to read."""
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        return not poll.poll(seconds * 1000)
+
+    def _is_readable(self) -> bool:
+        try:
+            return bool(self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)) or True
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # the host is gone: reading says so
 
     def _exactly(self, size: int) -> bytearray:
         data = bytearray(size)

@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 import types
+from collections.abc import Callable
 from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -28,12 +29,18 @@ class Executor:
     """Compiles and runs cells; `from __future__` and the event loop outlive each of them.
 
     `awaitable` are functions of the REPL that may be awaited: `await f(x)` runs as
-    `await f.aio(x)`.
+    `await f.aio(x)`. `rewrite` may change a cell's tree before it is compiled; it is given
+    the tree, the code and the cell's name.
     """
 
-    def __init__(self, namespace: dict[str, Any], awaitable: frozenset[str]) -> None:
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        awaitable: frozenset[str],
+        rewrite: Callable[[ast.Module, str, str], None],
+    ) -> None:
         self._namespace = namespace
-        self._awaitable = awaitable
+        self._awaitable, self._rewrite = awaitable, rewrite
         self._flags = 0
         self._runner: asyncio.Runner | None = None
 
@@ -63,6 +70,8 @@ class Executor:
             with contextlib.suppress(RecursionError):  # it runs as it was written
                 _AwaitOwn(self._awaitable).visit(tree)
                 ast.fix_missing_locations(tree)
+        with contextlib.suppress(RecursionError):
+            self._rewrite(tree, code, name)
         return tree
 
     def _compile_flags(self) -> int:

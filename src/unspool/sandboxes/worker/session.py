@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from . import show, wire
+from .ahead.front import Ahead
 from .capture import Roll, Stream
 from .channel import Channel
 from .checkpoint import Checkpoints
@@ -56,9 +57,10 @@ class Session:
         self._checkpoints = Checkpoints(lifeline, self._channel.hang_up)
         self._namespace = fresh_main().__dict__
         self._ending = Ending(self._namespace)
+        self._ahead = Ahead(self._channel, self._namespace)
         self._own = self._offer(context, opening)
         awaitable = (name for name, one in self._own.items() if hasattr(one, "aio"))
-        self._executor = Executor(self._namespace, frozenset(awaitable))
+        self._executor = Executor(self._namespace, frozenset(awaitable), self._ahead.rewrite)
         self._hidden = frozenset((*self._own, "answer"))
         self._builtins = dict(vars(builtins))
         self._builtins_named = False
@@ -95,6 +97,7 @@ class Session:
         """Puts what the model may use into the namespace; gives it as a mapping too."""
         searcher = Searcher(context, opening["documents"], opening["question"])
         self._searcher = searcher if opening["nearest"] else None
+        calls = model_calls(self._ahead)
         own = {
             "context": context,
             "question": opening["question"],
@@ -104,9 +107,11 @@ class Session:
             "FINAL_VAR": self._ending.FINAL_VAR,
             "LLMError": LLMError,
             "ToolError": ToolError,
-            **model_calls(self._channel),
+            **calls,
             **offered(self._channel, opening["tools"]),
         }
+        if opening["ahead"]:
+            self._ahead.start(calls.values(), own.values())
         self._namespace.update(own)
         builtins.input = no_input
         return own
@@ -131,6 +136,7 @@ class Session:
         if link is None:
             return
         self._channel.reopen(link)
+        self._ahead.renew(self._channel)
         self._executor.renew()
         for pool in self._pools:
             renew_pool(pool)
@@ -152,6 +158,7 @@ class Session:
         self._restore_builtins(code)
         nearest = self._nearest(code, "".join((*out.parts()[:2], *value[:2])), error)
         notes = [note for note in (*self._restored(), self._ending.advice(), nearest) if note]
+        notes += self._ahead.end_cell()
         answer = self._answer(notes)
         return _report(
             number,

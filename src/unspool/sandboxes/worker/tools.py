@@ -10,7 +10,7 @@ import signal
 import threading
 import weakref
 from collections.abc import Callable, Generator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from . import show
 from .channel import CallFailed, Channel
@@ -38,7 +38,15 @@ class ToolError(RuntimeError):
     """A tool that failed in a way that Python has no name for; its text says how."""
 
 
-def model_calls(channel: Channel) -> dict[str, Callable[..., Any]]:
+class Road(Protocol):
+    """How calls reach the host."""
+
+    def call(self, name: str, args: list[Any]) -> Any:
+        """See `Channel.call`."""
+        ...
+
+
+def model_calls(channel: Road) -> dict[str, Callable[..., Any]]:
     """`llm_query`, `rlm_query`, their batched forms and `ask_each`, over `channel`."""
 
     def ask(name: str, *args: Any) -> Any:

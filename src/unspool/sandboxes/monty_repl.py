@@ -154,7 +154,8 @@ class MontyRepl:
         await self._keep()
         code = given(cell.code.replace("\r\n", "\n").replace("\r", "\n"))
         reading = read(code, self._hosted.awaitable)
-        out, err, started = Roll(), Roll(), perf_counter()
+        keep_chars, started = self._spec.output_chars // 2, perf_counter()
+        out, err = Roll(keep_chars), Roll(keep_chars)
         value, error = None, ""
         self._hosted.notes = []
         try:

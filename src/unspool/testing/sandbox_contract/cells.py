@@ -104,6 +104,9 @@ class CellPromises:
         same(seen.stdout.text.startswith("first\nxxx"), True)
         same(seen.stdout.text.endswith("xxx\nlast\n"), True)
         same(0 < whole - seen.stdout.cut_chars < 1_000_000, True)
+        run = await rooms.open(output_chars=2_000)
+        seen = await run("print('x' * 30_000)")
+        same(29_001 <= seen.stdout.cut_chars + 1_001 <= 30_001, True)
         seen = await run("'y' * 3_000_000")
         same(len(seen.value.text) < 1_000_000 and seen.value.cut_chars > 2_000_000, True)
 

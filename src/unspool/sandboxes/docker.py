@@ -281,8 +281,8 @@ def archive() -> bytes:
     """The worker's source files, as a zip that Python imports from."""
     folder, packed = Path(__file__).parent / "worker", io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archived:
-        for path in sorted(folder.glob("*.py")):
-            archived.write(path, f"worker/{path.name}")
+        for path in sorted(folder.rglob("*.py")):
+            archived.write(path, f"worker/{path.relative_to(folder)}")
     return packed.getvalue()
 
 

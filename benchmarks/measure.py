@@ -98,6 +98,7 @@ def _client(
         "context_chars": row.context_chars,
         "depth": row.depth,
         "runs": runs,
+        "at_once": row.at_once,
     }
     return subprocess.Popen(
         [str(python), str(CLIENTS / f"{engine}_client.py"), json.dumps(work)],

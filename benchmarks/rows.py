@@ -31,7 +31,13 @@ class Row:
     target_s: float
     """What DESIGN.md wants of unspool, in seconds."""
     context_chars: int = LINE_CHARS
+    latency_s: float = 0.0
     sub_latency_s: float = 0.0
+    at_once: int = 1
+    """So many runs together, in threads of one process; each has to give the answer."""
+    sub_calls: int = 0
+    """Of one run: with them, the processor time for each is told."""
+    engines: tuple[str, ...] = ("unspool", "rlms", "dspy")
     depth: int = 1
     own_cells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """For engines that say the same work in other words."""
@@ -116,6 +122,7 @@ ROWS = (
         requests=1001,
         target_s=0.5,
         sub_latency_s=0.05,
+        sub_calls=1000,
     ),
     Row(
         "4",
@@ -156,6 +163,18 @@ ROWS = (
         target_mb=150,
         context_chars=100 * MB,
     ),
+    Row(
+        "7",
+        "200 runs at once, each of 5 turns of 100 ms",
+        (*_LOOK[:4], "FINISH(len(context))"),
+        answer=str(LINE_CHARS),
+        requests=1000,
+        target_s=1.5,
+        latency_s=0.1,
+        at_once=200,
+        # Which turn a request is has to be told from its messages: dspy's do not show it.
+        engines=("unspool", "rlms"),
+    ),
 )
 
 
@@ -184,6 +203,7 @@ def plan(row: Row, engine: str) -> dict[str, Any]:
         "turns": [DIALECTS[engine](cell) for cell in cells],
         "sub": SUB_REPLY,
         "sub_marker": MARK,
+        "latency_s": row.latency_s,
         "sub_latency_s": row.sub_latency_s,
-        "turn_by": "sequence",
+        "turn_by": "sequence" if row.at_once == 1 else "assistant_count",
     }

@@ -34,6 +34,8 @@ def main() -> None:
     done: list[Measured] = []
     for row in chosen:
         for name in engines:
+            if name not in row.engines:
+                continue
             done.append(_measured(row, name, pythons[name], options))
     text = markdown(chosen, engines, done)
     _keep(text, done, options)

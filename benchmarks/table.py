@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from measure import Measured
 from rows import Row
@@ -22,13 +22,15 @@ def markdown(rows: Sequence[Row], engines: Sequence[str], done: Sequence[Measure
     ]
     for row in rows:
         ours = cells.get((row.key, OURS))
-        shown = [_shown(cells[row.key, name], ours) for name in engines]
+        shown = [_shown(cells.get((row.key, name)), ours) for name in engines]
         found = f"{' | '.join(shown)} | {_target(row)} | {_met(row, ours)}"
         lines.append(f"| {row.key} | {row.title} | {found} |")
-    return "\n".join([*lines, "", *_notes(done)])
+    return "\n".join([*lines, "", *_notes(done), *_processor(rows, cells)])
 
 
-def _shown(one: Measured, ours: Measured | None) -> str:
+def _shown(one: Measured | None, ours: Measured | None) -> str:
+    if one is None:
+        return "not measured"
     if one.seconds is None:
         return "failed*" if one.faults else "none"
     text = f"{_s(one.seconds)}{'' if one.peak_mb is None else f', {one.peak_mb:,.0f} MB'}"
@@ -64,6 +66,18 @@ def _notes(done: Sequence[Measured]) -> Iterator[str]:
             faults.setdefault((one.engine, "; ".join(one.faults)), []).append(one.row)
     for (name, text), keys in faults.items():
         yield f"- \\* {TITLES[name]}, row {', '.join(keys)}: {text}"
+
+
+def _processor(rows: Sequence[Row], cells: Mapping[tuple[str, str], Measured]) -> Iterator[str]:
+    for row in rows:
+        told = [
+            f"{TITLES[name]} {one.cpu_s / row.sub_calls * 1000:.2f} ms"
+            for (key, name), one in cells.items()
+            if key == row.key and row.sub_calls and one.cpu_s is not None
+        ]
+        if told:
+            words = "Processor time of an engine's own process for each sub-call of row"
+            yield f"\n{words} {row.key}: {', '.join(told)}."
 
 
 def _firsts(done: Sequence[Measured]) -> str:

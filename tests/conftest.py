@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
-from support import Cells, OpenRepl, echo
+from support import SERVED, Cells, OpenRepl, echo
 from unspool import Context
+from unspool.api import _SHARED
 from unspool.sandboxes.process import ProcessSandbox
 from unspool.spec import ReplSpec
+from unspool.types import Usage
+
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "UNSPOOL_MODEL", "OPENROUTER_API_KEY")
 
@@ -47,6 +54,32 @@ async def open_repl() -> AsyncIterator[OpenRepl]:
     for repl in opened:
         await repl.aclose()
     await sandbox.aclose()
+
+
+@pytest.fixture(autouse=True)
+def the_books_balance() -> Iterator[None]:
+    """What the runs of a test have spent is what its servers counted, to the token.
+
+    A request that was given up may have been answered all the same: so many more than we know
+    of may the server have counted, and no more.
+    """
+    SERVED.clear()
+    before = _SHARED.spent
+    yield
+    if not SERVED:
+        return
+    for _ in range(500):  # runs that were cancelled may still be ending
+        spent, counted = _SHARED.spent, sum((one.usage for one in SERVED), Usage())
+        calls = spent.calls - before.calls
+        given_up = spent.lost_calls - before.lost_calls - sum(one.cut for one in SERVED)
+        if 0 <= counted.calls - calls <= max(0, given_up):
+            break
+        time.sleep(0.02)
+    else:
+        raise AssertionError(f"{calls} calls accounted for, the server counted {counted.calls}")
+    if counted.calls == calls:
+        assert spent.input_tokens - before.input_tokens == counted.input_tokens
+        assert spent.output_tokens - before.output_tokens == counted.output_tokens
 
 
 @pytest.fixture

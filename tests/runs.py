@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from support import ScriptedServer
 from unspool import RLM, Result
 from unspool.testing.script import Answerer, Reply, turns
-from unspool.testing.server import ScriptedServer
 from unspool.types import Usage
 
 KEY = "sk-test-0123456789"

@@ -1,15 +1,44 @@
-"""What tests use of each other's: a host for REPLs, and cells with numbers."""
+"""What tests use of each other's: a host for REPLs, cells with numbers, a clock."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+import os
+import selectors
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from unspool import SandboxError, UnspoolError
 from unspool.sandboxes.docker_engine import Engine
 from unspool.sandboxes.repl import ProcessRepl
+from unspool.testing import server
 from unspool.types import Cell, Observation
+
+T = TypeVar("T")
+
+
+class ScriptedServer(server.ScriptedServer):
+    """The scripted server, whose count every test's runs are held to at its end (`conftest`).
+
+    `counted=False`: runs of other processes ask it too.
+    """
+
+    def __init__(self, *args: Any, counted: bool = True, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if counted:
+            SERVED.append(self)
+
+    @property
+    def cut(self) -> int:
+        """How many answers it did not send whole."""
+        return sum(
+            e.answered and e.reply.status == 200 and not e.wire.whole for e in self.exchanges
+        )
+
+
+SERVED: list[ScriptedServer] = []
+"""Those of the test that is under way."""
 
 
 async def echo(name: str, args: Sequence[Any]) -> Any:
@@ -19,6 +48,17 @@ async def echo(name: str, args: Sequence[Any]) -> Any:
     if "fail" in args[0]:
         raise UnspoolError(f"refused: {args[0]}")
     return f"re: {args[0]}"
+
+
+def contexts_held() -> int:
+    """How many contexts this process holds in shared memory, once that no longer falls."""
+    for _ in range(250):
+        links = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
+        held = sum("unspool-context" in os.readlink(link) for link in links if os.path.islink(link))
+        if not held:
+            break
+        time.sleep(0.02)
+    return held
 
 
 class Cells:
@@ -50,3 +90,33 @@ def engine_has(image: str) -> bool:
             await engine.aclose()
 
     return asyncio.run(asked())
+
+
+class _NoWaiting(selectors.DefaultSelector):
+    """Where it would wait, the loop's time goes on instead."""
+
+    def __init__(self, loop: TimelessLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert timeout is not None, "everybody waits for something that cannot happen"
+        self._loop.now_s += timeout
+        return super().select(0)
+
+
+class TimelessLoop(asyncio.SelectorEventLoop):
+    """An event loop in which sleeping takes no time; for code that meets no real I/O."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        super().__init__(_NoWaiting(self))
+
+    def time(self) -> float:
+        return self.now_s
+
+
+def in_no_time(work: Coroutine[Any, Any, T]) -> T:
+    """Runs `work` to its end, on a clock of its own that begins at 0."""
+    with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+        return runner.run(work)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, get_args
 
-from unspool.budget import Ledger, Limits
+from unspool.budget import Limits
 from unspool.config import DEFAULT_LOCAL, Settings, from_environment
 from unspool.context.source import Context
 from unspool.engine.packs import load as load_pack
@@ -21,7 +21,9 @@ from unspool.engine.parts import Parts
 from unspool.engine.run import Run
 from unspool.errors import ConfigurationError
 from unspool.events import Event
+from unspool.ledger import Ledger
 from unspool.loaders.sources import load as load_context
+from unspool.models.gate import Gates
 from unspool.models.http import HttpPool
 from unspool.ports import Model, Sandbox
 from unspool.runtimes.thread import LoopThread
@@ -32,7 +34,7 @@ from unspool.schema.faults import BadSchema
 from unspool.schema.value import Schema
 from unspool.spec import RunSpec
 from unspool.tools import Tools
-from unspool.types import Result
+from unspool.types import Result, Usage
 from unspool.wiring import Prices, Wiring, pack_for
 
 Isolation = Literal["confined", "none"]
@@ -49,6 +51,9 @@ class _Shared:
     def __init__(self) -> None:
         self.loop = LoopThread()
         self.http = HttpPool(limit=CONNECTIONS)
+        self.gates = Gates()
+        self.spent = Usage()
+        """By all runs of the process that have ended."""
         self.sandboxes = Sandboxes()
         self._close_at_exit()
         self._warming = False
@@ -64,6 +69,7 @@ class _Shared:
     def _forked(self) -> None:
         self._warming = False
         self.http = HttpPool(limit=CONNECTIONS)
+        self.gates.forked()
         self.sandboxes.forked()
         self._close_at_exit()
 
@@ -142,6 +148,7 @@ class RLM:
         wiring = Wiring(
             settings,
             _SHARED.http,
+            _SHARED.gates,
             base_url=base_url,
             api_key=api_key,
             prices=prices,
@@ -238,7 +245,11 @@ class RLM:
             tools=self._tools,
             packages=self._packages.names,
         )
-        return await Run(spec, context, parts, Ledger(self._limits)).result()
+        ledger = Ledger(self._limits, tree_id=spec.run_id)
+        try:
+            return await Run(spec, context, parts, ledger).result()
+        finally:
+            _SHARED.spent += ledger.spent
 
 
 class _UnderWay:

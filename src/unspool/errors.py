@@ -53,12 +53,14 @@ class ModelFileError(UnspoolError):
 class ModelError(UnspoolError):
     """A model's server did not give an answer.
 
-    `status` is the HTTP status, or None when there was no response at all.
+    `status` is the HTTP status, or None when there was no response at all. `lost_calls` is
+    how many requests were sent that a server may bill though they came to nothing.
     """
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    def __init__(self, message: str, *, status: int | None = None, lost_calls: int = 0) -> None:
         super().__init__(message)
         self.status = status
+        self.lost_calls = lost_calls
 
 
 class ModelUnavailable(ModelError):
@@ -68,9 +70,14 @@ class ModelUnavailable(ModelError):
     """
 
     def __init__(
-        self, message: str, *, status: int | None = None, retry_after_s: float | None = None
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        lost_calls: int = 0,
     ) -> None:
-        super().__init__(message, status=status)
+        super().__init__(message, status=status, lost_calls=lost_calls)
         self.retry_after_s = retry_after_s
 
 

@@ -6,7 +6,9 @@ field changes its meaning; new fields alone do not change it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from unspool.types import Cell, Completion, Observation, Result, Usage
 
@@ -61,6 +63,15 @@ class Replied(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered(Event):
+    """The root model has not answered; `usage` has what may have been billed all the same."""
+
+    turn: int
+    usage: Usage
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CellStarted(Event):
     """A cell is about to run."""
 
@@ -112,3 +123,18 @@ class RunEnded(Event):
     """A run has ended."""
 
     result: Result
+
+
+class Emit(Protocol):
+    """Makes an event of one run and hands it on."""
+
+    def __call__(self, kind: type[Event], /, **fields: Any) -> None: ...
+
+
+def emitter(run_id: str, now_s: Callable[[], float], listen: Callable[[Event], None]) -> Emit:
+    """Fills in what every event of a run has in common; `now_s` counts from the tree's start."""
+
+    def emit(kind: type[Event], /, **fields: Any) -> None:
+        listen(kind(run_id=run_id, at_s=now_s(), **fields))
+
+    return emit

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from unspool.context.source import Context
 from unspool.spec import ReplSpec
-from unspool.types import Cell, Completion, Observation, OnText, Request
+from unspool.types import Cell, Completion, Observation, OnText, Request, Usage
 
 CallDoor = Callable[[str, Sequence[Any]], Awaitable[Any]]
 """How a cell reaches the host: `await door(name, args)` gives a JSON-like value, or raises
@@ -35,6 +35,14 @@ class Model(Protocol):
 
     async def aclose(self) -> None:
         """Gives back what the model holds (connections); it is not used afterwards."""
+        ...
+
+
+class Priced(Protocol):
+    """What a model may have besides, so that a limit in dollars holds before a call is sent."""
+
+    def price(self, usage: Usage) -> int | None:
+        """What so many tokens cost, in microusd; None when that is not known."""
         ...
 
 

@@ -23,7 +23,7 @@ class Trajectory:
 
     def add(self, event: events.Event) -> None:
         """Takes note of `event`."""
-        if isinstance(event, (events.Replied, events.CallEnded)):
+        if isinstance(event, (events.Replied, events.Unanswered, events.CallEnded)):
             spent = event.completion.usage if isinstance(event, events.Replied) else event.usage
             self._usage += spent
             self.usage += spent

@@ -1,10 +1,17 @@
-"""What of a cell's code a model typed out, rather than had computed."""
+"""What a model typed out, rather than had computed or was shown."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
+
+_WORD = re.compile(r"\w[\w.,:/'-]*")
+_OPENERS = frozenset(
+    "the a an it its in on at this that these those there yes no true false none based according"
+    " answer final here both all each and but for from of to as by with i".split()
+)
 
 
 def typed(code: str) -> bool:
@@ -15,6 +22,12 @@ def typed(code: str) -> bool:
 def typed_prompts(code: str) -> bool:
     """Whether every prompt in `code` was typed out: none can hold a piece of the context."""
     return _all_literal(code, _prompts)
+
+
+def facts(text: str) -> list[str]:
+    """The numbers and the names in a text."""
+    words = (match.group().rstrip(".,:/-'") for match in _WORD.finditer(text))
+    return [word for word in words if _is_fact(word)]
 
 
 def _all_literal(code: str, find: Callable[[ast.AST], Iterator[ast.expr]]) -> bool:
@@ -82,3 +95,9 @@ def _is_literal(node: Any, literals: frozenset[str]) -> bool:
     return isinstance(node, (ast.Constant, *allowed)) or all(
         _is_literal(child, literals) for child in ast.iter_child_nodes(node)
     )
+
+
+def _is_fact(word: str) -> bool:
+    if any(char.isdigit() for char in word):
+        return True
+    return len(word) > 1 and word[0].isupper() and word.lower() not in _OPENERS

@@ -41,6 +41,9 @@ class Usage:
     """Cost in millionths of a US dollar, of the calls whose price is known."""
     unpriced_calls: int = 0
     """Calls whose price is not known: when not 0, `microusd` is a lower bound."""
+    lost_calls: int = 0
+    """Requests that were sent and came to nothing: given up, cut off, garbage. The server may
+    bill them, and nobody says how much: when not 0, the other fields are a lower bound."""
 
     def __add__(self, other: Usage) -> Usage:
         # Written out: it is done several times for each of thousands of calls.
@@ -52,6 +55,7 @@ class Usage:
             self.reasoning_tokens + other.reasoning_tokens,
             self.microusd + other.microusd,
             self.unpriced_calls + other.unpriced_calls,
+            self.lost_calls + other.lost_calls,
         )
 
     @property
@@ -83,6 +87,12 @@ class Request:
     schema: Mapping[str, Any] | None = None
     """The JSON schema, of an object, that the reply is to fit. A server that can hold its
     model to it does; the messages ask for it in any case."""
+    tree_id: str = field(default="", compare=False)
+    """The outermost run it belongs to: where requests have to wait, trees take turns."""
+    is_root: bool = field(default=False, compare=False)
+    """Asked by a root model: it goes before the sub-calls that wait."""
+    hedge_s: float | None = field(default=None, compare=False)
+    """Seconds without an answer after which it may be sent a second time; None: never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from unspool.config import Settings
 from unspool.errors import ConfigurationError, UnknownModel
+from unspool.models.gate import Gate, Gates
 from unspool.models.http import HttpPool
 from unspool.ports import Model
 from unspool.types import Usage
@@ -29,6 +30,7 @@ class Wiring:
 
     settings: Settings
     http: HttpPool
+    gates: Gates
     base_url: str | None = None
     """An OpenAI-compatible server: a string is then the name that it calls its model."""
     api_key: str | None = field(default=None, repr=False)
@@ -87,19 +89,19 @@ class Wiring:
 
     def _served(self, shown: str, name: str, url: str, row: Provider | None = None) -> Model:
         from unspool.models.chat import ChatModel
-        from unspool.models.wrap.retry import Retry
 
         variable = row.key if row else "OPENAI_API_KEY"
+        key = self.api_key or (self.settings.key(variable) if variable else None)
         chat = ChatModel(
             shown,
             model=name,
             base_url=url,
-            api_key=self.api_key or (self.settings.key(variable) if variable else None),
+            api_key=key,
             http=self.http,
             quirks=row.quirks(name) if row else None,
             pricer=self._pricer(name, row, url),
         )
-        return Retry(chat, attempts=self.retries + 1)
+        return wrapped(chat, self.gates.at(url, key, name), attempts=self.retries + 1)
 
     def _embedded(self, name: str) -> Model:
         from unspool.models.local.catalog import find
@@ -122,6 +124,20 @@ class Wiring:
             return found[0](usage)
 
         return price
+
+
+def wrapped(wire: Model, gate: Gate, *, attempts: int) -> Model:
+    """A model of a server as runs ask it: retry(limit(hedge(wire))).
+
+    The order is meaning. A request that waits to be tried again holds no place at the gate; the
+    time after which a second one is sent begins when the first has passed the gate, and the
+    second has to pass it too.
+    """
+    from unspool.models.wrap.hedge import Hedge
+    from unspool.models.wrap.limit import Limit
+    from unspool.models.wrap.retry import Retry
+
+    return Retry(Limit(Hedge(wire, Limit(wire, gate)), gate), attempts=attempts)
 
 
 def _on_this_machine(url: str) -> bool:

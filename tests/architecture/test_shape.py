@@ -15,7 +15,10 @@ import unspool
 SOURCE = Path(unspool.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 
-FILE_LINES, FUNCTION_LINES, ENGINE_LINES, PUBLIC_NAMES = 500, 60, 1_000, 24
+FILE_LINES, FUNCTION_LINES, PUBLIC_NAMES = 500, 60, 24
+ENGINE_LINES = 1_000
+"""A hundred more than at first: the root model has a door of its own, which keeps the last
+reply's price, and children have places of their own depth."""
 LINES = {"engine/loop.py": 150, "ports.py": 200}
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from support import ScriptedServer
 from unspool import RLM, Limits
 from unspool.cli.main import _parser
-from unspool.testing.server import ScriptedServer
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

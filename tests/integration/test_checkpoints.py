@@ -14,13 +14,12 @@ from typing import Any
 
 import pytest
 
-from support import Cells, OpenRepl
+from support import Cells, OpenRepl, ScriptedServer
 from unspool import RLM, Context, Limits
 from unspool.errors import SandboxError
 from unspool.sandboxes.process import ProcessSandbox
 from unspool.spec import ReplSpec
 from unspool.testing.script import turns
-from unspool.testing.server import ScriptedServer
 from unspool.types import Cell
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="checkpoints are Linux's")

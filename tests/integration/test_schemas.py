@@ -12,9 +12,9 @@ from typing import Any, Literal, TypedDict
 import pytest
 
 from runs import KEY, cell, solve
+from support import ScriptedServer
 from unspool import RLM, ConfigurationError, Limits, Result
 from unspool.testing.script import ChatRequest, Reply
-from unspool.testing.server import ScriptedServer
 
 
 class Kind(enum.Enum):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from unspool.engine.finish import facts
 from unspool.engine.history import clip
-from unspool.typed import typed, typed_prompts
+from unspool.typed import facts, typed, typed_prompts
 
 TYPED = [
     "FINAL('Paris')",

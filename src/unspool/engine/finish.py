@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from unspool.schema.value import DoesNotFit, Schema
-from unspool.typed import typed
+from unspool.typed import facts, typed
 from unspool.types import Answer, Observation
-
-_WORD = re.compile(r"\w[\w.,:/'-]*")
-_OPENERS = frozenset(
-    "the a an it its in on at this that these those there yes no true false none based according"
-    " answer final here both all each and but for from of to as by with i".split()
-)
 
 EMPTY = "You set the answer ready, but it is empty. Put the answer in, then finish again."
 FAILED = "The code failed before the answer was complete. Mend it, then finish again."
@@ -119,15 +112,3 @@ class Judge:
             return ""
         self._holds[advice] -= 1
         return advice
-
-
-def facts(text: str) -> list[str]:
-    """The numbers and the names in a text."""
-    words = (match.group().rstrip(".,:/-'") for match in _WORD.finditer(text))
-    return [word for word in words if _is_fact(word)]
-
-
-def _is_fact(word: str) -> bool:
-    if any(char.isdigit() for char in word):
-        return True
-    return len(word) > 1 and word[0].isupper() and word.lower() not in _OPENERS

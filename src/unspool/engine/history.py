@@ -15,6 +15,7 @@ REPEATED = (
     "You have written exactly this before. Finish with FINAL, if the output shows the answer, or"
     " do something else: search for other words."
 )
+LEFT = "Left for this run and all its sub-calls: {}. Come to an answer before it is used up."
 UNSTUCK = 0.8
 """Temperature after a repeated reply, where it is 0: else the same would come for ever."""
 
@@ -52,15 +53,19 @@ class History:
             stop=pack.stop,
         )
 
-    def add(self, reply: str, feedback: str, *, turn: int) -> str:
-        """Appends a reply and what came of it; gives the message that the model is shown."""
+    def add(self, reply: str, feedback: str, *, turn: int, left: str = "") -> str:
+        """Appends a reply and what came of it; gives the message that the model is shown.
+
+        `left` says what is left of the limits of which little is.
+        """
         pack = self._pack
         values = {**self._values, "turn": str(turn + 1)}
         last = turn + 1 >= self._turns
         self._repeated = reply.strip() in self._replies
         self._replies.add(reply.strip())
         again = REPEATED if self._repeated else ""
-        parts = [feedback, again, pack.last_turn if last else "", pack.reminder]
+        scarce = LEFT.format(left) if left else ""
+        parts = [feedback, again, scarce, pack.last_turn if last else "", pack.reminder]
         shown = "\n\n".join(
             pack.fill(part, values) if part != feedback else part for part in parts if part
         )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from unspool.context.source import Context
+from unspool.ending import to_its_end
 from unspool.engine.packs import Pack
-from unspool.errors import ModelError, UnspoolError
+from unspool.errors import SandboxError
 from unspool.events import Event
-from unspool.ports import Model, Sandbox
+from unspool.ports import CallDoor, Model, Repl, Sandbox
 from unspool.spec import ReplSpec, RunSpec
 from unspool.tools import Tools
-from unspool.types import Completion, OnText, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +65,19 @@ class Parts:
         return self.children[min(depth, len(self.children)) - 1] if self.children else self.root
 
 
-async def ask(model: Model, request: Request, on_text: OnText | None = None) -> Completion:
-    """Asks a model that may be anybody's: whatever it raises comes out as one of ours.
-
-    Raises:
-        UnspoolError: the model failed.
-    """
+@asynccontextmanager
+async def opened(
+    parts: Parts, context: Context, spec: RunSpec, door: CallDoor
+) -> AsyncIterator[asyncio.Future[Repl]]:
+    """A REPL that gets ready while the first request is under way; closed in any case."""
+    opening = asyncio.ensure_future(parts.sandbox.open(context, door, parts.repl(spec)))
     try:
-        return await model.complete(request, on_text)
-    except UnspoolError:
-        raise
-    except Exception as broken:
-        kind = type(broken).__name__
-        raise ModelError(f"the model {model.name!r} raised {kind}: {broken}") from broken
+        yield opening
+    finally:
+        opening.cancel()
+        await to_its_end(_close(opening))
+
+
+async def _close(opening: asyncio.Future[Repl]) -> None:
+    with suppress(asyncio.CancelledError, SandboxError):
+        await (await opening).aclose()

@@ -8,15 +8,16 @@ from dataclasses import replace
 from typing import Any
 
 from unspool import events
-from unspool.budget import Ledger, LimitReached
 from unspool.context.source import Context
-from unspool.engine.emit import emitter
+from unspool.ending import cancelled, to_its_end
 from unspool.engine.loop import Loop
 from unspool.engine.parts import Parts
 from unspool.engine.subcalls import SubCallError, SubCalls
 from unspool.errors import ModelError, SandboxError, UnspoolError
-from unspool.events import Event
+from unspool.events import Event, emitter
+from unspool.ledger import Ledger
 from unspool.ports import Model
+from unspool.salvage import printed
 from unspool.schema.value import DoesNotFit, Schema
 from unspool.spec import RunSpec
 from unspool.trajectory import Trajectory
@@ -29,7 +30,7 @@ class Run:
     def __init__(self, spec: RunSpec, context: Context, parts: Parts, ledger: Ledger) -> None:
         self._spec, self._context, self._parts, self._ledger = spec, context, parts, ledger
         self._trajectory = Trajectory(spec.run_id)
-        self._emit = emitter(spec.run_id, ledger, self.tell)
+        self._emit = emitter(spec.run_id, lambda: ledger.elapsed_s, self.tell)
         self._children = itertools.count(1)
         self._loop = Loop(
             spec,
@@ -66,7 +67,10 @@ class Run:
         isolation = await self._parts.sandbox.check()
         self._emit_start(isolation)
         started_s = self._ledger.elapsed_s
-        status, error = await self._until_an_end()
+        try:
+            status, error = await self._until_an_end()
+        finally:
+            self._ledger.close(self._spec.run_id)
         self._trajectory.cut_short(self._ledger.elapsed_s)
         result = Result(
             answer=self._answer(),
@@ -85,7 +89,7 @@ class Run:
 
     def _answer(self) -> Any:
         """The best there is, as what was asked for if it fits; a draft may not."""
-        best, schema = self._loop.best, self._spec.schema
+        best, schema = self._loop.best or printed(self._loop.seen), self._spec.schema
         if best is None or schema is None:
             return None if best is None else best.value
         try:
@@ -118,8 +122,6 @@ class Run:
             if loop.done():
                 return loop.result(), ""
             return ("cancelled" if stop.done() else "seconds"), ""
-        except LimitReached as reached:
-            return reached.limit, ""
         except (ModelError, SandboxError) as failed:
             failed.run_id = self._spec.run_id
             if not self._trajectory.turns:
@@ -133,9 +135,8 @@ class Run:
                 raise UnspoolError(f"the run failed by a fault of unspool's own: {why}") from broken
             return "failed", why
         finally:
-            for task in (loop, stop):
-                task.cancel()
-            await asyncio.gather(loop, stop, return_exceptions=True)
+            stop.cancel()
+            await to_its_end(cancelled(loop))
 
     async def _child(
         self, question: str, data: Any, root: Model | None, schema: Schema | None
@@ -144,20 +145,22 @@ class Run:
 
         Raises:
             SubCallError: it ended without a complete answer.
+            NoMoreChildren: the tree has as many as it may have.
         """
-        number, depth, ledger = next(self._children), self._spec.depth + 1, self._ledger.for_child()
-        spec = replace(
-            self._spec,
-            question=question,
-            run_id=f"{self._spec.run_id}.{number}",
-            parent_id=self._spec.run_id,
-            depth=depth,
-            limits=ledger.limits,
-            schema=schema,
-        )
+        number, depth = next(self._children), self._spec.depth + 1
         root = root or self._parts.child_root(depth)
         parts = replace(self._parts, root=root, listen=self.tell, stream=False)
-        result = await Run(spec, Context(data), parts, ledger).result()
+        async with self._ledger.child(depth) as ledger:
+            spec = replace(
+                self._spec,
+                question=question,
+                run_id=f"{self._spec.run_id}.{number}",
+                parent_id=self._spec.run_id,
+                depth=depth,
+                limits=ledger.limits,
+                schema=schema,
+            )
+            result = await Run(spec, Context(data), parts, ledger).result()
         if result.complete:
             return result.answer
         best = "" if result.answer is None else f"; its best answer: {str(result.answer)[:500]!r}"

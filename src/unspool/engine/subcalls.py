@@ -8,23 +8,19 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from unspool.budget import Ledger
-from unspool.engine.emit import Emit
-from unspool.engine.parts import ask
 from unspool.errors import UnspoolError
-from unspool.events import CallEnded, CallStarted
+from unspool.events import CallEnded, CallStarted, Emit
+from unspool.foreign import ask, price_of
+from unspool.ledger import Ledger
 from unspool.ports import Model
 from unspool.schema.asking import each, items_per_call, value_of, value_of_each
 from unspool.schema.faults import BadSchema
 from unspool.schema.items import text_of
 from unspool.schema.value import Schema
-from unspool.types import Message, Request, Usage
+from unspool.types import Message, Request
 
 Child = Callable[[str, Any, Model | None, Schema | None], Awaitable[Any]]
 """Runs a child over a context, and gives its answer."""
-
-CHILDREN = 32
-"""Child runs of one run at the same time: each has a process of its own."""
 
 
 class SubCallError(UnspoolError):
@@ -54,7 +50,6 @@ class SubCalls:
         self._ledger, self._emit = ledger, emit
         self._allowed, self._child, self._per_call = allowed, child, per_call
         self._slots = asyncio.Semaphore(ledger.limits.parallel)
-        self._children = asyncio.Semaphore(CHILDREN)
         self._count = 0
 
     async def __call__(self, name: str, args: Sequence[Any]) -> Any:
@@ -86,8 +81,7 @@ class SubCalls:
         if self._child is not None:
             chosen = None if model is None else self._model(model)
             data = prompt if context is None else context
-            async with self._children:
-                return await self._child(prompt, data, chosen, schema)
+            return await self._child(prompt, data, chosen, schema)
         whole = prompt if context is None else f"{prompt}\n\n{text_of(context)}"
         return await self._ask(whole, model, schema)
 
@@ -97,32 +91,37 @@ class SubCalls:
     async def _send(
         self, model: Model, messages: tuple[Message, ...], wire: Mapping[str, Any] | None
     ) -> str:
-        request = Request(messages, schema=wire)
+        ledger = self._ledger
+        request = Request(
+            messages,
+            schema=wire,
+            tree_id=ledger.tree_id,
+            hedge_s=ledger.limits.hedge_seconds,
+        )
         prompt, chars = messages[-1].content, sum(len(one.content) for one in messages)
-        async with self._slots:
-            with self._ledger.call(chars, request.max_tokens) as settle:
-                self._count += 1
-                number, started_s = self._count, time.monotonic()
-                self._emit(CallStarted, call=number, model=model.name, prompt=prompt)
-                reply, usage, error = "", Usage(), "cancelled"
-                try:
-                    completion = await ask(model, request)
-                    reply, usage, error = completion.text, completion.usage, ""
-                    settle(usage)
-                except UnspoolError as failed:
-                    error = str(failed)
-                    raise
-                finally:
-                    self._emit(
-                        CallEnded,
-                        call=number,
-                        model=model.name,
-                        prompt_chars=chars,
-                        reply=reply,
-                        usage=usage,
-                        seconds=time.monotonic() - started_s,
-                        error=error,
-                    )
+        call = ledger.call(request, partial(price_of, model))
+        async with self._slots, call:
+            self._count += 1
+            number, started_s = self._count, time.monotonic()
+            self._emit(CallStarted, call=number, model=model.name, prompt=prompt)
+            reply, error = "", "cancelled"
+            try:
+                reply = (await call.pay(ask(model, call.request))).text
+                error = ""
+            except UnspoolError as failed:
+                error = str(failed)
+                raise
+            finally:
+                self._emit(
+                    CallEnded,
+                    call=number,
+                    model=model.name,
+                    prompt_chars=chars,
+                    reply=reply,
+                    usage=call.usage,
+                    seconds=time.monotonic() - started_s,
+                    error=error,
+                )
         return reply
 
     def _model(self, name: str | None) -> Model:

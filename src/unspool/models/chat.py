@@ -23,6 +23,7 @@ from unspool.models.chat_reply import (
 )
 from unspool.models.http import Endpoint, HttpPool, HttpReply, HttpStream
 from unspool.models.providers import Quirks
+from unspool.models.rates import tell
 from unspool.models.refusals import Asked, error_in_reply, garbage, json_or_none, refusal
 from unspool.models.sse import SseParser
 from unspool.models.structured import refused_schema, response_format
@@ -116,6 +117,10 @@ class ChatModel:
             self._unheld.add(mark)
             return await self.complete(free, on_text)
 
+    def price(self, usage: Usage) -> int | None:
+        """See `unspool.ports.Priced`."""
+        return None if self._pricer is None else self._pricer(usage)
+
     async def aclose(self) -> None:
         """Does nothing: the connections are the pool's."""
 
@@ -142,6 +147,7 @@ class ChatModel:
         return mended(text).encode()
 
     def _read(self, reply: HttpReply, request: Request, prompt_chars: int) -> Completion:
+        tell(reply.headers)
         if reply.status != 200:
             raise refusal(self._asked, reply.status, reply.headers, reply.body)
         draft, value = _Draft(self._asked), json_or_none(reply.body)
@@ -158,6 +164,7 @@ class ChatModel:
                 completion = self._read(await stream.read(), request, prompt_chars)
                 on_text(completion.text)
                 return completion
+            tell(stream.headers)
             draft = await self._events(stream, on_text)
             return self._completion(draft, request, prompt_chars)
 
@@ -173,7 +180,9 @@ class ChatModel:
                 raise
         if draft.add_events(parser.end(), on_text) or draft.finished:
             return draft
-        raise ModelUnavailable(f"{self._asked!r}: the reply was cut before its end.", status=200)
+        raise ModelUnavailable(
+            f"{self._asked!r}: the reply was cut before its end.", status=200, lost_calls=1
+        )
 
     def _completion(self, draft: _Draft, request: Request, prompt_chars: int) -> Completion:
         text = mended("".join(draft.pieces)) or code_of(draft.arguments)

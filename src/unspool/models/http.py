@@ -204,7 +204,7 @@ def _failure(error: Exception, endpoint: Endpoint) -> ModelError:
         )
     if isinstance(error, TimeoutError):
         waited = f"no connection in {_CONNECT_S:g} s or silent for {endpoint.silence_s:g} s"
-        return ModelUnavailable(f"{where}: the server did not answer ({waited}).")
+        return ModelUnavailable(f"{where}: the server did not answer ({waited}).", lost_calls=1)
     if isinstance(error, aiohttp.ClientConnectorError):
         return ModelUnavailable(
             f"{where}: no connection ({_reason(error)}). Is the server running, and is "
@@ -212,7 +212,9 @@ def _failure(error: Exception, endpoint: Endpoint) -> ModelError:
         )
     if isinstance(error, ValueError):
         return ModelRefused(f"{where}: the request cannot be sent ({type(error).__name__}).")
-    return ModelUnavailable(f"{where}: the reply was cut or broken ({type(error).__name__}).")
+    return ModelUnavailable(
+        f"{where}: the reply was cut or broken ({type(error).__name__}).", lost_calls=1
+    )
 
 
 def _reason(error: Exception) -> str:

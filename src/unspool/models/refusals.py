@@ -86,7 +86,9 @@ def error_in_reply(asked: Asked, error: Any) -> ModelError:
     """The error for an `error` object in a response whose status is 200."""
     code = str(error.get("code")) if isinstance(error, dict) else ""
     status = int(code) if code.isdecimal() and 300 <= int(code) < 600 else 503
-    return refusal(asked, status, {}, json.dumps({"error": error}).encode())
+    failed = refusal(asked, status, {}, json.dumps({"error": error}).encode())
+    failed.lost_calls = 1  # it began to answer
+    return failed
 
 
 def garbage(asked: Asked, body: bytes) -> ModelError:
@@ -94,10 +96,14 @@ def garbage(asked: Asked, body: bytes) -> ModelError:
     text = _plain(body)
     if text.lstrip()[:1] == "<":
         return ModelRefused(
-            f"{asked!r} answered with a web page. Check base_url: most end in /v1.", status=200
+            f"{asked!r} answered with a web page. Check base_url: most end in /v1.",
+            status=200,
+            lost_calls=1,
         )
     shown = asked.shortened(text)[:_GARBAGE_CHARS] or "nothing"
-    return ModelUnavailable(f"{asked!r} answered what is no chat completion: {shown}", status=200)
+    return ModelUnavailable(
+        f"{asked!r} answered what is no chat completion: {shown}", status=200, lost_calls=1
+    )
 
 
 def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:

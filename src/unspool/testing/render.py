@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -39,6 +39,15 @@ def spent(request: ChatRequest, reply: Reply) -> Usage:
     )
 
 
+def bounded(request: ChatRequest, reply: Reply) -> Reply:
+    """`reply`, cut at the request's `max_tokens`."""
+    most, written = request.max_tokens, spent(request, reply).output_tokens
+    if most is None or written <= most or reply.status != 200 or reply.body is not None:
+        return reply
+    text = reply.text[: 4 * most]
+    return replace(reply, text=text, output_tokens=most, finish_reason="length")
+
+
 def render(request: ChatRequest, reply: Reply, usage: Usage) -> Wire:
     """`reply` as bytes: one JSON body, or server-sent events when it is streamed."""
     if reply.cut_after_chars == 0:
@@ -69,7 +78,7 @@ def _body(request: ChatRequest, reply: Reply, usage: Usage) -> bytes:
         message["reasoning_content"] = reply.reasoning_content
     choice: dict[str, Any] = {"index": 0, "message": message}
     choice["finish_reason"] = reply.finish_reason
-    value = _envelope(request, "chat.completion", [choice])
+    value = _envelope(request, reply, "chat.completion", [choice])
     if reply.with_usage:
         value["usage"] = _usage_body(usage)
     return json.dumps(value).encode()
@@ -81,7 +90,9 @@ def _plain(body: bytes, reply: Reply) -> Wire:
     cut = reply.cut_after_chars
     if cut is not None:
         return Wire((head + _first_chars(body, cut),), close=True, whole=False)
-    return Wire((head + body,), close=reply.wrong_length, whole=not reply.wrong_length)
+    step = reply.piece_chars if reply.drip_s else max(1, len(body))
+    pieces = tuple(body[start : start + step] for start in range(0, len(body), step))
+    return Wire((head, *pieces), close=reply.wrong_length, whole=not reply.wrong_length)
 
 
 def _streamed(request: ChatRequest, reply: Reply, usage: Usage) -> Wire:
@@ -93,8 +104,8 @@ def _streamed(request: ChatRequest, reply: Reply, usage: Usage) -> Wire:
             return Wire((head, *events), close=True, whole=False)
         left = None if left is None else left - len(event)
         events.append(_chunk(event))
-    if reply.wrong_length:
-        return Wire((head, *events), close=True, whole=False)
+    if reply.wrong_length:  # only the mark of the end is missing
+        return Wire((head, *events), close=True, whole=True)
     return Wire((head, *events, b"0\r\n\r\n"), close=False, whole=True)
 
 
@@ -111,18 +122,18 @@ def _events(request: ChatRequest, reply: Reply, usage: Usage) -> list[bytes]:
         {"index": 0, "delta": delta, "finish_reason": None} for delta in deltas
     ]
     choices.append({"index": 0, "delta": {}, "finish_reason": reply.finish_reason})
-    values = [_envelope(request, "chat.completion.chunk", [choice]) for choice in choices]
+    values = [_envelope(request, reply, "chat.completion.chunk", [choice]) for choice in choices]
     options = request.body.get("stream_options") or {}
     if options.get("include_usage") and reply.with_usage:
-        last = _envelope(request, "chat.completion.chunk", [])
+        last = _envelope(request, reply, "chat.completion.chunk", [])
         values.append(last | {"usage": _usage_body(usage)})
     events = [b"data: " + json.dumps(value).encode() + b"\n\n" for value in values]
     return [*events, b"data: [DONE]\n\n"] if reply.done else events
 
 
-def _envelope(request: ChatRequest, kind: str, choices: list[Any]) -> dict[str, Any]:
+def _envelope(request: ChatRequest, reply: Reply, kind: str, choices: list[Any]) -> dict[str, Any]:
     return {
-        "id": "chatcmpl-scripted",
+        "id": reply.id or f"chatcmpl-{id(request):x}",
         "object": kind,
         "created": 0,
         "model": request.model,

@@ -36,6 +36,12 @@ class ChatRequest:
         return _text(messages[-1]) if messages else ""
 
     @property
+    def max_tokens(self) -> int | None:
+        """Longest reply that is wanted; None: any."""
+        most = self.body.get("max_tokens", self.body.get("max_completion_tokens"))
+        return most if isinstance(most, int) else None
+
+    @property
     def streamed(self) -> bool:
         """True: the reply is asked for in pieces."""
         return bool(self.body.get("stream"))
@@ -65,7 +71,8 @@ class Reply:
     input_tokens: int | None = None
     """None: a quarter of the prompt's characters, at least 1."""
     output_tokens: int | None = None
-    """None: a quarter of the reply's characters, at least 1."""
+    """None: a quarter of the reply's characters, at least 1. Where the request's `max_tokens`
+    is less, the reply is cut there."""
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     finish_reason: str | None = "stop"
@@ -76,9 +83,11 @@ class Reply:
     with_usage: bool = True
     """False: the reply does not say what it cost; it is then not in the totals' tokens."""
     piece_chars: int = 16
-    """Characters in one piece of a streamed reply."""
+    """Characters in one piece of a streamed reply, or of one that drips."""
     drip_s: float = 0.0
-    """Seconds between the pieces of a streamed reply."""
+    """Seconds between the pieces."""
+    id: str | None = None
+    """None: one of its own."""
     done: bool = True
     """False: a streamed reply ends without its `[DONE]`."""
     cut_after_chars: int | None = None

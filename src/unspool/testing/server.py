@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from unspool.testing.connection import Connection, HttpRequest, Outcome
-from unspool.testing.render import Wire, error_body, render, render_json, spent
+from unspool.testing.render import Wire, bounded, error_body, render, render_json, spent
 from unspool.testing.script import Answerer, ChatRequest, Reply, Script, turns
 from unspool.types import Usage
 
@@ -194,7 +194,7 @@ class ScriptedServer:
             message = f"unknown path: {request.method} {path}"
             return _Aside(render_json(error_body(message, 404), 404))
         chat, problem = _parse(request)
-        reply = problem or self._key_problem(request) or self._play(chat)
+        reply = bounded(chat, problem or self._key_problem(request) or self._play(chat))
         usage = spent(chat, reply)
         exchange = Exchange(chat, reply, time.monotonic(), usage, render(chat, reply, usage))
         self.exchanges.append(exchange)

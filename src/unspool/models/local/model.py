@@ -58,6 +58,10 @@ class EmbeddedModel:
                 chat = await self._ready()  # it has died, and been started again
                 return await chat.complete(request, on_text or _ignore)
 
+    def price(self, usage: Usage) -> int | None:
+        """Nothing: it runs on this machine."""
+        return _free(usage)
+
     async def aclose(self) -> None:
         """Leaves the server running: it is the process's, not this object's."""
 

@@ -6,11 +6,12 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from unspool.errors import ModelUnavailable
+from unspool.errors import ModelError, ModelUnavailable
+from unspool.foreign import price_of
 from unspool.ports import Model
-from unspool.types import Completion, OnText, Request
+from unspool.types import Completion, OnText, Request, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,15 @@ class Retry:
             ModelRefused: it will not heal; nothing was tried again.
         """
         started = self._clock()
-        attempt = 1
+        attempt, lost = 1, 0
         while True:
             try:
-                return await self._model.complete(request, on_text)
-            except ModelUnavailable as error:
+                done = await self._model.complete(request, on_text)
+                return replace(done, usage=done.usage + Usage(lost_calls=lost)) if lost else done
+            except ModelError as error:
+                lost = error.lost_calls = lost + error.lost_calls
+                if not isinstance(error, ModelUnavailable):
+                    raise
                 if attempt >= self._attempts:
                     raise self._given_up(error, self._clock() - started) from error
                 wait_s = self._wait_s(attempt, error.retry_after_s)
@@ -86,6 +91,10 @@ class Retry:
                     self._on_retry(Retried(self.name, attempt, wait_s, error))
             await self._sleep(wait_s)
             attempt += 1
+
+    def price(self, usage: Usage) -> int | None:
+        """See `unspool.ports.Priced`."""
+        return price_of(self._model, usage)
 
     async def aclose(self) -> None:
         """Closes the model inside."""
@@ -100,4 +109,5 @@ class Retry:
             f"{error} ({self._attempts} attempts over {spent_s:.1f} s)",
             status=error.status,
             retry_after_s=error.retry_after_s,
+            lost_calls=error.lost_calls,
         )

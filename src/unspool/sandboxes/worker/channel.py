@@ -243,12 +243,7 @@ class Channel:
         return not poll.poll(seconds * 1000)
 
     def _is_readable(self) -> bool:
-        try:
-            return bool(self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)) or True
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True  # the host is gone: reading says so
+        return not self.rests(0)
 
     def _exactly(self, size: int) -> bytearray:
         data = bytearray(size)

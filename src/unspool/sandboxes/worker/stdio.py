@@ -24,6 +24,9 @@ class Pipes:
     def __init__(self, source: int, sink: int) -> None:
         self._source, self._sink = source, sink
 
+    def fileno(self) -> int:
+        return self._source
+
     def sendall(self, data: bytes) -> None:
         view = memoryview(data)
         while view:

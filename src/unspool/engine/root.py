@@ -1,0 +1,50 @@
+"""The one door to the root model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from unspool import events
+from unspool.engine.parts import Parts
+from unspool.events import Emit
+from unspool.foreign import ask, price_of
+from unspool.ledger import Ledger
+from unspool.types import Completion, Message, Request
+
+
+class Root:
+    """Asks one run's root model within what the tree may spend, and tells what came of it."""
+
+    def __init__(self, run_id: str, parts: Parts, *, ledger: Ledger, emit: Emit) -> None:
+        self._run_id, self._parts = run_id, parts
+        self._ledger, self._emit = ledger, emit
+
+    async def ask(self, request: Request, turn: int, *, last: bool = False) -> Completion:
+        """The reply of one turn; from then on the price of another one is set aside for the
+        run, which only `last` may take.
+
+        Raises:
+            LimitReached: there is not enough left; nothing was sent.
+            ModelError: the model failed.
+        """
+        model = self._parts.root
+        price = partial(price_of, model)
+        request = replace(request, tree_id=self._ledger.tree_id, is_root=True)
+        grew = partial(self._emit, events.ReplyGrew, turn=turn)
+        shown = (lambda text: grew(text=text)) if self._parts.stream else None
+        last_of = self._run_id if last else None
+        async with self._ledger.call(request, price, last_of=last_of) as call:
+            try:
+                completion = await call.pay(ask(model, call.request, shown))
+            except BaseException as failed:
+                error = str(failed) or type(failed).__name__
+                self._emit(events.Unanswered, turn=turn, usage=call.usage, error=error)
+                raise
+        self._emit(events.Replied, turn=turn, completion=completion)
+        if last:
+            self._ledger.close(self._run_id)
+        else:
+            grown = (*request.messages, Message("assistant", completion.text))
+            self._ledger.set_aside(self._run_id, replace(request, messages=grown), price)
+        return completion

@@ -111,7 +111,8 @@ class RLM:
     returns and raises arrives in the cell. `packages` can be imported there as well, where
     they are installed here; of the files on this machine their own become readable.
     `child_model` writes the code of child runs (by default `model` does): one, or one for
-    each depth, of which the last serves all that are deeper.
+    each depth, of which the last serves all that are deeper. With `early`, each statement of
+    a reply runs as soon as it is complete, while the rest of it is still being written.
 
     One object may serve any number of runs at the same time, from any threads.
 
@@ -138,6 +139,7 @@ class RLM:
         packages: Sequence[str] = (),
         child_model: str | Model | Sequence[str | Model] | None = None,
         sandbox: str | Sandbox | None = None,
+        early: bool = False,
     ) -> None:
         settings = from_environment()
         if model is None:
@@ -169,7 +171,7 @@ class RLM:
             sandbox, settings, confined=isolation != "none", packages=self._packages
         )
         _SHARED.warm(self._sandbox)
-        self._max_depth = max_depth
+        self._max_depth, self._early = max_depth, early
         self._limits = limits or Limits()
         self._models = {one.name: one for one in (self._root, self._sub, *self._children)}
         self._packs = {name: load_pack(pack or pack_for(name)) for name in self._models}
@@ -241,6 +243,7 @@ class RLM:
             listen=listen,
             stop=stop,
             stream=in_pieces,
+            early=self._early,
             children=self._children,
             tools=self._tools,
             packages=self._packages.names,

@@ -87,6 +87,8 @@ class Request:
     schema: Mapping[str, Any] | None = None
     """The JSON schema, of an object, that the reply is to fit. A server that can hold its
     model to it does; the messages ask for it in any case."""
+    partial: bool = False
+    """Of a streamed reply that breaks off, what has come counts as the reply."""
     tree_id: str = field(default="", compare=False)
     """The outermost run it belongs to: where requests have to wait, trees take turns."""
     is_root: bool = field(default=False, compare=False)
@@ -103,8 +105,8 @@ class Completion:
     usage: Usage
     model: str
     """The name the server gave for itself."""
-    finish: Literal["stop", "length", "other"] = "stop"
-    """`length`: the reply was cut at `max_tokens`."""
+    finish: Literal["stop", "length", "cut", "other"] = "stop"
+    """`length`: the reply was cut at `max_tokens`; `cut`: its connection broke."""
     reasoning: str = ""
     """Reasoning that the server sent apart from the text."""
 

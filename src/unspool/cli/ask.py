@@ -52,6 +52,7 @@ def _rlm(options: argparse.Namespace, progress: Progress) -> RLM:
             limits=limits,
             isolation=options.isolation,
             sandbox=options.sandbox,
+            early=options.early,
         )
 
 

@@ -74,6 +74,11 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="none: let the model's code do whatever you may",
     )
     ask.add_argument(
+        "--early",
+        action="store_true",
+        help="run each statement of a reply while the rest is still being written",
+    )
+    ask.add_argument(
         "--sandbox",
         metavar="NAME",
         help="process, monty, docker or one that is installed; default: what suits this system",

@@ -10,6 +10,7 @@ from unspool import events
 from unspool.budget import LimitReached
 from unspool.context.source import Context
 from unspool.engine.cells import Reply, parse
+from unspool.engine.early import Early
 from unspool.engine.finish import UNGROUNDED, Judge, Verdict
 from unspool.engine.history import History, render
 from unspool.engine.parts import Parts, opened
@@ -73,9 +74,10 @@ class Loop:
         most = self._spec.limits.turns
         for self._turn in range(1, most + 1):
             self._emit(events.TurnStarted, turn=self._turn)
-            completion = await self._root.ask(history.request(), self._turn)
-            reply = parse(completion.text)
-            seen = await self._run_cells(reply, await repl)
+            async with self._early(repl) as early:
+                completion = await self._root.ask(history.request(), self._turn, early.grew)
+                reply = await early.rest(parse(completion.text), completion)
+            seen = early.joined(await self._run_cells(reply, await repl), reply.hint)
             verdict = judge.judge(seen)
             if verdict.accepted:
                 self._emit(events.TurnEnded, turn=self._turn, feedback="")
@@ -86,6 +88,12 @@ class Loop:
             self._emit(events.TurnEnded, turn=self._turn, feedback=shown)
         self._turn += 1
         raise LimitReached("turns", "all turns are used up")
+
+    def _early(self, repl: asyncio.Future[Repl]) -> Early:
+        async def run(code: str) -> Observation:
+            return await self._run_cell(code, await repl)
+
+        return Early(run if self._parts.early else None)
 
     async def _run_cells(self, reply: Reply, repl: Repl) -> list[Observation]:
         """Runs the cells in order, up to the first that fails or finishes."""

@@ -39,6 +39,8 @@ class Parts:
     """What cells can import besides the standard library."""
     stream: bool = False
     """True: root replies are streamed, and told piece by piece."""
+    early: bool = False
+    """True: statements run as soon as they are complete, while the reply is being written."""
 
     @property
     def pack(self) -> Pack:

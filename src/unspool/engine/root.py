@@ -10,7 +10,7 @@ from unspool.engine.parts import Parts
 from unspool.events import Emit
 from unspool.foreign import ask, price_of
 from unspool.ledger import Ledger
-from unspool.types import Completion, Message, Request
+from unspool.types import Completion, Message, OnText, Request
 
 
 class Root:
@@ -20,9 +20,12 @@ class Root:
         self._run_id, self._parts = run_id, parts
         self._ledger, self._emit = ledger, emit
 
-    async def ask(self, request: Request, turn: int, *, last: bool = False) -> Completion:
+    async def ask(
+        self, request: Request, turn: int, on_text: OnText | None = None, *, last: bool = False
+    ) -> Completion:
         """The reply of one turn; from then on the price of another one is set aside for the
-        run, which only `last` may take.
+        run, which only `last` may take. `on_text` gets it in pieces, and then a reply that
+        breaks off counts as far as it came.
 
         Raises:
             LimitReached: there is not enough left; nothing was sent.
@@ -30,9 +33,17 @@ class Root:
         """
         model = self._parts.root
         price = partial(price_of, model)
-        request = replace(request, tree_id=self._ledger.tree_id, is_root=True)
-        grew = partial(self._emit, events.ReplyGrew, turn=turn)
-        shown = (lambda text: grew(text=text)) if self._parts.stream else None
+        request = replace(
+            request, tree_id=self._ledger.tree_id, is_root=True, partial=on_text is not None
+        )
+
+        def grew(text: str) -> None:
+            if self._parts.stream:
+                self._emit(events.ReplyGrew, turn=turn, text=text)
+            if on_text is not None:
+                on_text(text)
+
+        shown = grew if self._parts.stream or on_text is not None else None
         last_of = self._run_id if last else None
         async with self._ledger.call(request, price, last_of=last_of) as call:
             try:

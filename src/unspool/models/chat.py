@@ -165,21 +165,28 @@ class ChatModel:
                 on_text(completion.text)
                 return completion
             tell(stream.headers)
-            draft = await self._events(stream, on_text)
+            draft = _Draft(self._asked)
+            try:
+                await self._events(draft, stream, on_text)
+            except ModelUnavailable as cut:
+                if not (request.partial and draft.pieces):
+                    raise
+                text, usage = mended("".join(draft.pieces)), Usage(lost_calls=cut.lost_calls)
+                return Completion(text, usage, draft.model, finish="cut")
             return self._completion(draft, request, prompt_chars)
 
-    async def _events(self, stream: HttpStream, on_text: OnText) -> _Draft:
-        draft, parser = _Draft(self._asked), SseParser()
+    async def _events(self, draft: _Draft, stream: HttpStream, on_text: OnText) -> None:
+        parser = SseParser()
         try:
             async for chunk in stream.chunks():
                 if draft.add_events(parser.feed(chunk), on_text):
                     await stream.drain()
-                    return draft
+                    return
         except ModelUnavailable:
             if not draft.finished:
                 raise
         if draft.add_events(parser.end(), on_text) or draft.finished:
-            return draft
+            return
         raise ModelUnavailable(
             f"{self._asked!r}: the reply was cut before its end.", status=200, lost_calls=1
         )

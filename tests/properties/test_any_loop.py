@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from unspool.types import Observation
 EXAMPLES = 150
 
 START = """\
-import json, copy
+import json, copy, random
 texts = ['ab', 'c3', '', 'dd', 'e5f']
 items = [{'t': t, 'm': {'v': i}} for i, t in enumerate(texts)]
 shared = [0]
@@ -65,19 +66,101 @@ print(texts, items, shared, out, seen, d, n, s, r, y, boxes, total, box.log, box
 """
 
 VALUES = st.sampled_from(
-    [
-        "x", "i", "n", "s", "r", "y", "len(out)", "out[-1:]", "len(d)", "sorted(d)", "d.get(i)",
-        "d.get('k', '')", "str(x)[:2]", "str(x).upper()", "total", "shared[0]", "boxes['out']",
-        "len(boxes['all'][0])", "seen", "box.last", "len(box.log)", "items[i % 5]",
-        "items[0]['t']", "texts[i % 5]", "texts[i]", "[x, i]", "(n, r)", "f'{x!r:>4}'",
-        "(r + '.').strip()", "sum(map(len, out))", "','.join(texts)", "json.dumps(items[i % 5])",
-        "'fail'", "'3' in r", "[t[:1] for t in texts if t]", "{**d}", "x if n % 2 else i",
-        "n or r", "items[i % 5].get('a')", "copy.copy(x)", "texts.index(texts[i])",
-        "[c for c in r if c.isdigit()]", "min(texts, key=len)", "(lambda q: f'<{q}>')(x)",
-    ]
-)  # fmt: skip
+    """\
+x
+i
+n
+s
+r
+y
+len(out)
+out[-1:]
+len(d)
+sorted(d)
+d.get(i)
+d.get('k', '')
+str(x)[:2]
+str(x).upper()
+total
+shared[0]
+boxes['out']
+len(boxes['all'][0])
+seen
+box.last
+len(box.log)
+items[i % 5]
+items[0]['t']
+texts[i % 5]
+texts[i]
+[x, i]
+(n, r)
+f'{x!r:>4}'
+(r + '.').strip()
+sum(map(len, out))
+','.join(texts)
+json.dumps(items[i % 5])
+'fail'
+'3' in r
+[t[:1] for t in texts if t]
+{**d}
+x if n % 2 else i
+n or r
+items[i % 5].get('a')
+copy.copy(x)
+texts.index(texts[i])
+[c for c in r if c.isdigit()]
+min(texts, key=len)
+(lambda q: f'<{q}>')(x)
+""".splitlines()
+)
+LINES = st.sampled_from(
+    """\
+n += 1
+n += len(str(r))
+s += str(x)
+y = out
+y = boxes['all'][1]
+shared[0] += 1
+texts[i % 5] = 'n' + str(r)[:3]
+y.append(i)
+box.last = 'new'
+boxes['all'].append(seen)
+int(r)
+assert r
+y = json.loads(r)
+x = str(x) + '!'
+items[i % 5]['m'] = shared
+items[0]['m']['v'] += 1
+if len(texts) < 7: texts.append(x)
+texts = texts[:3]
+y = items[i % 5]['m']
+del d[i]
+d.update({n: r})
+seen.extend(out[-1:])
+y, r = r, str(y)
+total += 1
+y = sorted(items[0])
+random.Random(1).shuffle(texts)
+if n % 2: y = out
+y = out if '3' in str(r) else seen
+y = {'o': out, 's': shared}
+y['o'].append(n)
+y['s'][0] += 1
+if '1' in str(r): n += len(plain('more'))
+if '1' in str(r): out.append(safe('w'))
+y = items.copy()
+texts.append(texts.pop(0))
+y = lambda p: out.append(p)
+y(i)
+y = iter(texts)
+next(y)
+y = {**items[i % 5], 'z': r}
+y['t'] = 'changed'
+y[0] = i
+""".splitlines()
+)
 CALLS = st.sampled_from(
-    ["llm_query", "llm_query", "plain", "keep", "count", "safe", "judge", "box.ask"]
+    "llm_query llm_query plain keep keep count count safe judge box.ask".split()
 )
 
 
@@ -106,18 +189,8 @@ SIMPLE = st.one_of(
     VALUES.map(lambda value: f"print({value})"),
     VALUES.map(lambda value: f"seen.append(str({value}))"),
     VALUES.map(lambda value: f"items[i % 5]['a'] = str({value})"),
-    st.sampled_from(
-        ["n += 1", "n += len(str(r))", "s += str(x)", "y = out", "y = boxes['all'][1]",
-         "shared[0] += 1", "texts[i % 5] = 'n' + str(r)[:3]", "y.append(i)", "box.last = 'new'",
-         "boxes['all'].append(seen)", "int(r)", "assert r", "y = json.loads(r)",
-         "x = str(x) + '!'",
-         "items[i % 5]['m'] = shared", "items[0]['m']['v'] += 1",
-         "if len(texts) < 7: texts.append(x)",
-         "texts = texts[:3]", "y = items[i % 5]['m']", "del d[i]", "d.update({n: r})",
-         "seen.extend(out[-1:])", "y, r = r, str(y)", "total += 1", "y = sorted(items[0])",
-         "y = {**items[i % 5], 'z': r}", "y['t'] = 'changed'", "y[0] = i"]
-    ),
-)  # fmt: skip
+    LINES,
+)
 CONDITIONS = st.one_of(
     VALUES, st.sampled_from(["'3' in str(r)", "n % 2", "i > 1", "len(out) > 3", "str(r) < 'n'"])
 )
@@ -142,8 +215,14 @@ def nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-STATEMENTS = st.recursive(SIMPLE, nested, max_leaves=5)
-BODIES = st.lists(STATEMENTS, min_size=1, max_size=5).map(indented)
+STATEMENTS = st.recursive(SIMPLE, nested, max_leaves=6)
+CALLING = st.one_of(
+    *(asked().map(form.format) for form in ("r = {}", "out.append({})", "d[i] = {}"))
+)
+"""What a body begins or ends with, so that there is something to foretell."""
+BODIES = st.tuples(
+    CALLING, st.lists(STATEMENTS, min_size=1, max_size=4), CALLING, st.booleans()
+).map(lambda t: indented([t[0], *t[1], t[2]] if t[3] else [*t[1], t[0]]))
 HEADS = st.sampled_from(
     ["for i, x in enumerate(texts):", "for i, x in enumerate(items):", "for x in texts:",
      "for i in range(4):", "for x in items:", "for i, x in zip(range(9), texts):",
@@ -242,7 +321,10 @@ def runs() -> Iterator[Runs]:
 
 
 def visible(seen: Sequence[Observation]) -> list[object]:
-    return [(one.stdout, one.stderr, one.value, one.error, one.answer) for one in seen]
+    return [
+        (re.sub(" at 0x[0-9a-f]+", "", one.stdout.text), one.stderr, one.error, one.answer)
+        for one in seen
+    ]
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))

@@ -304,11 +304,21 @@ class Walk(Comprehensions):
             if isinstance(target, ast.Name):
                 env.set(target.id, UNKNOWN)
             elif isinstance(target, ast.Subscript):
-                holder = self.value(target.value, env)
-                self.heap.mark_deep(holder)
+                self._remove(self.value(target.value, env), self.value(target.slice, env))
             else:
                 raise Stop
         return None
+
+    def _remove(self, holder: Any, place: Any) -> None:
+        """`del holder[place]`."""
+        known = self.join(self.heap.seen(holder)) is None and self.solid(place) is None
+        if known and type(holder) in (list, dict):
+            if self.heap.is_own(holder):
+                self.run(holder.__delitem__, place)
+                return
+            if type(holder) is dict and not self.run(holder.__contains__, place):
+                raise Raised(KeyError(place))
+        self.heap.mark_deep(holder)
 
     def _do_import(self, node: ast.Import, env: Env) -> Outcome:
         for one in node.names:

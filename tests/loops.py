@@ -659,6 +659,81 @@ for item in items:
     r = llm_query(f"{item['name']} {item['shared']['log']}")
     item['shared']['log'] += r
 """,
+    "a library function that changes a list": """\
+import heapq
+heap = [(5, 'start'), (9, 'other')]
+for step in range(4):
+    r = llm_query(f"{step} {heap[0]}")
+    heapq.heapreplace(heap, (len(r) + step, r))
+""",
+    "one of two lists, by the answer": _DOCS + """\
+short, long = [], []
+for q in questions:
+    r = llm_query(f"{len(short)} {len(long)} {q}")
+    target = short if len(r) < 14 else long
+    target.append(r)
+""",
+    "a count of failures": _DOCS + """\
+failed = 0
+for d in docs:
+    try:
+        r = llm_query(f"{failed} {'fail' if d['id'] == 1 else 'do'} {d['text']}")
+    except Exception:
+        failed += 1
+""",
+    "a count that only some answers change": _DOCS + """\
+n = 0
+for d in docs:
+    r = llm_query(f"match {d['text']} {n}")
+    if 'yes' in r:
+        n += len(llm_query(f"why {n}"))
+""",
+    "an attribute of the class, read by the instance": _DOCS + """\
+class Asker:
+    asked = ''
+    def ask(self, q):
+        r = llm_query(f"{self.asked} {q}")
+        Asker.asked += r[:3]
+        return r
+asker = Asker()
+out = []
+for q in questions:
+    out.append(asker.ask(q))
+""",
+    "setattr": _DOCS + """\
+class State: last = ''
+state = State()
+for q in questions:
+    setattr(state, 'last', llm_query(f"{state.last} {q}"))
+""",
+    "an item that is shared by two": """\
+note = {'text': 'first'}
+notes = [note, note, note]
+for n in notes:
+    n['text'] = llm_query(f"rewrite {n['text']}")
+""",
+    "a default that remembers": _DOCS + """\
+def ask(q, seen=[]):
+    r = llm_query(f"{seen} {q}")
+    seen.append(r)
+    return r
+out = [ask(q) for q in questions]
+""",
+    "a decorated function": _DOCS + """\
+import functools
+log = []
+def logged(f):
+    @functools.wraps(f)
+    def inner(q):
+        r = f(f"{len(log)} {q}")
+        log.append(r)
+        return r
+    return inner
+@logged
+def ask(q):
+    return llm_query(q + (log[-1] if log else ''))
+out = [ask(q) for q in questions]
+""",
     "one call": "r = llm_query('only one')\n",
     "one item": "out = [llm_query(x) for x in ['only one']]\n",
     "calls in a row that build on each other": """\

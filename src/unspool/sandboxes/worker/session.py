@@ -18,7 +18,7 @@ from .capture import Roll, Stream
 from .channel import Channel
 from .checkpoint import Checkpoints
 from .confine import NotConfined, confine
-from .execute import Executor, explain, fresh_main
+from .execute import AWAITABLE, Executor, explain, fresh_main
 from .hints import looked_for
 from .offers import offered
 from .packages import readable
@@ -111,7 +111,8 @@ class Session:
             **offered(self._channel, opening["tools"]),
         }
         if opening["ahead"]:
-            self._ahead.start(calls.values(), own.values())
+            asking = [call for name, call in calls.items() if name in AWAITABLE]
+            self._ahead.start(asking, own.values())
         self._namespace.update(own)
         builtins.input = no_input
         return own

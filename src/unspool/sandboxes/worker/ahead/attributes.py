@@ -46,22 +46,32 @@ class Attributes(Expressions):
     def _of_class(self, holder: type, name: str) -> Any:
         if holder.__module__ != "__main__":
             return self.run(getattr, holder, name)
-        found = in_mro(holder, name)
-        if type(found) in (staticmethod, classmethod):
-            inner = found.__func__
-            return inner if type(found) is staticmethod else types.MethodType(inner, holder)
-        return (
-            UNKNOWN
-            if found is MISSING
-            or (hasattr(type(found), "__get__") and type(found) is not types.FunctionType)
-            else found
-        )
+        found = self._kept_by_class(holder, name)
+        kind = type(found)
+        if kind is staticmethod:
+            return found.__func__
+        if kind is classmethod:
+            return types.MethodType(found.__func__, holder)
+        bound = hasattr(kind, "__get__") and kind is not types.FunctionType
+        return UNKNOWN if found is MISSING or bound else found
+
+    def _kept_by_class(self, kind: type, name: str) -> Any:
+        """What a class or one of its bases has under `name`, as the code will find it."""
+        for one in kind.__mro__:
+            found = self.heap.found_at(one, f".{name}")
+            if found is not MISSING:
+                return found
+            if self.heap.seen_at(one, f".{name}") is UNKNOWN:
+                return UNKNOWN
+            if name in vars(one):
+                return vars(one)[name]
+        return MISSING
 
     def _of_instance(self, holder: Any, kind: type, name: str) -> Any:
         looks = in_mro(kind, "__getattribute__"), in_mro(kind, "__getattr__")
         if looks != (vars(object)["__getattribute__"], MISSING):
             return self.lost(UNKNOWN, holder)
-        found = in_mro(kind, name)
+        found = self._kept_by_class(kind, name)
         if type(found) is types.MemberDescriptorType or type(found).__name__ == "_tuplegetter":
             return self.run(getattr, holder, name)
         if hasattr(type(found), "__set__"):  # a property: it may do anything

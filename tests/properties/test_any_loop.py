@@ -26,7 +26,7 @@ import json, copy, random
 texts = ['ab', 'c3', '', 'dd', 'e5f']
 items = [{'t': t, 'm': {'v': i}} for i, t in enumerate(texts)]
 shared = [0]
-out, seen, d, n, s, r, y = [], [], {}, 0, '', '', 'z'
+out, seen, d, n, s, r, y, w = [], [], {}, 0, '', '', 'z', len
 boxes = {'out': out, 'all': [out, seen]}
 total = 0
 def plain(p): return llm_query('plain ' + str(p))
@@ -150,10 +150,10 @@ if '1' in str(r): n += len(plain('more'))
 if '1' in str(r): out.append(safe('w'))
 y = items.copy()
 texts.append(texts.pop(0))
-y = lambda p: out.append(p)
-y(i)
-y = iter(texts)
-next(y)
+w = lambda p: out.append(p)
+w(i)
+w = iter(texts)
+next(w)
 y = {**items[i % 5], 'z': r}
 y['t'] = 'changed'
 y[0] = i
@@ -246,7 +246,7 @@ PROGRAMS = st.one_of(
     st.tuples(HEADS, BODIES).map(lambda t: f"{t[0]}\n{t[1]}"),
     st.tuples(HEADS, BODIES).map(
         lambda t: (
-            "def work():\n    global n, s, r, y, x, texts, total\n    i = 0\n"
+            "def work():\n    global n, s, r, y, w, x, texts, total\n    i = 0\n"
             + indented([f"{t[0]}\n{t[1]}"])
             + "\nwork()"
         )

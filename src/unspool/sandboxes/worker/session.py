@@ -13,12 +13,12 @@ from types import FrameType
 from typing import Any
 
 from . import show, wire
-from .ahead.front import Ahead
+from .ahead.front import FORESEEN, Ahead
 from .capture import Roll, Stream
 from .channel import Channel
 from .checkpoint import Checkpoints
 from .confine import NotConfined, confine
-from .execute import AWAITABLE, Executor, explain, fresh_main
+from .execute import Executor, explain, fresh_main
 from .hints import looked_for
 from .offers import offered
 from .packages import readable
@@ -111,7 +111,7 @@ class Session:
             **offered(self._channel, opening["tools"]),
         }
         if opening["ahead"]:
-            asking = [call for name, call in calls.items() if name in AWAITABLE]
+            asking = [call for name, call in calls.items() if name in FORESEEN]
             self._ahead.start(asking, own.values())
         self._namespace.update(own)
         builtins.input = no_input

@@ -56,6 +56,18 @@ def tree_mb(root: int) -> float:
     return (private + max(shared, sum(files.values()))) / 1e6
 
 
+def own_mb(root: int) -> float:
+    """The same without memory that is a file: what the processes hold for themselves."""
+    total = 0
+    for pid in _tree(root):
+        try:
+            pss, shm = _pss(pid)
+        except OSError:  # it has just ended
+            continue
+        total += pss - shm
+    return total / 1e6
+
+
 def _tree(root: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for entry in PROC.iterdir():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 FOLDER = HERE / ".venv"
-PACKAGES = ("rlms==0.1.3", "dspy==3.4.1")
+PACKAGES = ("rlms[ipython]==0.1.3", "dspy[deno]==3.4.1")
 
 
 def interpreter() -> Path:
@@ -22,7 +22,8 @@ def interpreter() -> Path:
     if made.exists() and made.read_text() == " ".join(PACKAGES):
         return python
     print(f"installing {' and '.join(PACKAGES)} into {FOLDER.name}", file=sys.stderr)
-    _run(sys.executable, "-m", "venv", "--clear", FOLDER)
+    if not python.exists():
+        _run(sys.executable, "-m", "venv", FOLDER)
     _run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES)
     made.write_text(" ".join(PACKAGES))
     return python

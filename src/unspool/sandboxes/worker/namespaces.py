@@ -28,6 +28,9 @@ _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _DETACH = 2
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
+"""Made once: each fork would make its own, and pay for the pages."""
+
 
 def enter(*keep: int) -> list[str]:
     """Moves on into namespaces of our own; gives those that the machine allows.
@@ -35,12 +38,11 @@ def enter(*keep: int) -> list[str]:
     With a new one for processes, the caller goes on as its first process: when that ends,
     the kernel ends all others in it. `keep` are descriptors for it alone.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
     if sys.platform != "linux" or platform.machine() not in syscalls.UNSHARE:
         return []
-    made = _unshare(libc)
+    made = _unshare()
     if "pid" in made:
-        _become_first(libc, keep)
+        _become_first(keep)
     return [f"{name} namespace" for name in made]
 
 
@@ -48,7 +50,7 @@ def mount_scratch(folder: str) -> bool:
     """Puts an empty file system of bounded size and number of files on `folder`."""
     options = f"size={SCRATCH_BYTES},nr_inodes={SCRATCH_FILES},mode=700".encode()
     flags = _NOSUID | _NODEV | _NOEXEC
-    mount = getattr(ctypes.CDLL(None), "mount", None)
+    mount = getattr(_LIBC, "mount", None)
     return bool(
         mount is not None and mount(b"unspool", folder.encode(), b"tmpfs", flags, options) == 0
     )
@@ -56,28 +58,28 @@ def mount_scratch(folder: str) -> bool:
 
 def unmount(folder: str) -> None:
     """Takes the file system off again, with all that is in it."""
-    ctypes.CDLL(None).umount2(folder.encode(), _DETACH)
+    _LIBC.umount2(folder.encode(), _DETACH)
 
 
 def end_with_parent() -> None:
     """Has this process killed when its parent ends. Linux alone has it."""
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def adopt_orphans() -> None:
     """What our children leave behind when they end becomes our child. Linux alone has it."""
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _unshare(libc: ctypes.CDLL) -> list[str]:
+def _unshare() -> list[str]:
     number = syscalls.UNSHARE[platform.machine()]
     ids = os.getuid(), os.getgid()
-    if libc.syscall(number, sum(_FLAGS.values())) == 0:
+    if _LIBC.syscall(number, sum(_FLAGS.values())) == 0:
         made = list(_FLAGS)
     else:
-        made = [name for name, flag in _FLAGS.items() if libc.syscall(number, flag) == 0]
+        made = [name for name, flag in _FLAGS.items() if _LIBC.syscall(number, flag) == 0]
     if "user" in made:
         _keep_ids(*ids)
     return made
@@ -91,7 +93,7 @@ def _keep_ids(user: int, group: int) -> None:
             file.write(text)
 
 
-def _become_first(libc: ctypes.CDLL, keep: tuple[int, ...]) -> None:
+def _become_first(keep: tuple[int, ...]) -> None:
     """Forks the first process of the new namespace; this one only waits for its end."""
     pid = os.fork()
     if pid == 0:

@@ -27,6 +27,8 @@ def import_all(names: Sequence[str], folders: Sequence[str]) -> str:
 def readable(folders: Sequence[str]) -> list[str]:
     """The files of all packages that were imported from these folders, and of no other:
     beside them may lie what no cell is to read."""
+    if not folders:
+        return []
     found: dict[str, None] = {}
     for name, module in list(sys.modules.items()):
         if "." in name:

@@ -14,7 +14,6 @@ import ctypes
 import mmap
 import os
 import sys
-import sysconfig
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,7 +47,7 @@ def mapped(fd: int, layout: str, size: int) -> str:
 def _usable() -> bool:
     if sys.platform != "linux" or sys.implementation.name != "cpython":
         return False
-    if sysconfig.get_config_var("Py_GIL_DISABLED") or sysconfig.get_config_var("Py_DEBUG"):
+    if set(sys.abiflags) & {"d", "t"}:  # built for debugging, or without the lock: other headers
         return False
     return all(_header_bytes(layout) in known for layout, known in _HEADERS.items())
 

@@ -30,11 +30,12 @@ from .session import Session
 # What models import most, imported while there is nothing else to do: a REPL that is
 # forked later has it for free, the first one need not wait for it.
 WARM = (
-    "abc argparse ast asyncio base64 bisect calendar collections.abc concurrent.futures copy csv"
-    " dataclasses datetime decimal difflib email.utils enum fractions functools glob hashlib heapq"
-    " html html.parser inspect io itertools json logging math operator pathlib pprint queue random"
-    " re shutil sqlite3 statistics string struct tempfile textwrap threading time traceback typing"
-    " unicodedata urllib.parse uuid xml.etree.ElementTree zlib"
+    "abc argparse ast asyncio base64 bisect calendar collections.abc concurrent.futures"
+    " concurrent.futures.thread copy csv dataclasses datetime decimal difflib email.utils enum"
+    " fractions functools glob hashlib heapq html html.parser inspect io itertools json logging"
+    " math operator pathlib pprint queue random re shutil sqlite3 statistics string struct"
+    " tempfile textwrap threading time traceback typing unicodedata urllib.parse uuid"
+    " xml.etree.ElementTree zlib"
 ).split()
 
 STACK_BYTES = 1 << 20
@@ -251,7 +252,7 @@ def _settle(output: int, folder: str) -> None:
     os.close(output)
     os.chdir(folder)
     threading.stack_size(STACK_BYTES)
-    os.environ.update(HOME=folder, TMPDIR=folder)
+    os.environ["HOME"] = os.environ["TMPDIR"] = folder
 
 
 def main(fd: int, options: str) -> None:

@@ -351,6 +351,17 @@ async def test_sub_calls_are_under_way_together(open_repl: OpenRepl, form: str) 
     assert most == {"a batch": 1, "threads": 8}.get(form, 20)
 
 
+async def test_calls_collected_first_can_be_awaited_afterwards(open_repl: OpenRepl) -> None:
+    run = await open_repl()
+    seen = await run(
+        "import asyncio\ntasks = []\nfor p in 'ab': tasks.append(llm_query(p))\n"
+        "await asyncio.gather(*tasks)"
+    )
+    assert (seen.value.text, seen.error) == ("['re: a', 're: b']", "")
+    seen = await run("def f(): return asyncio.run(g())\nasync def g(): return 7\nf()")
+    assert seen.value.text == "7"
+
+
 async def test_a_failed_sub_call_raises_and_says_what_failed(open_repl: OpenRepl) -> None:
     run = await open_repl()
     seen = await run("llm_query('fail this')")

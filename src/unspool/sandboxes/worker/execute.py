@@ -52,11 +52,15 @@ class Executor:
         linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
         tree = self._parse(code, name)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        self._run(compile(tree, name, "exec", self._compile_flags(), dont_inherit=True))
-        if not isinstance(last, ast.Expr):
-            return None
-        expression = ast.Expression(last.value)
-        return self._run(compile(expression, name, "eval", self._compile_flags(), True))
+        codes = [compile(tree, name, "exec", self._compile_flags(), dont_inherit=True)]
+        if isinstance(last, ast.Expr):
+            expression = ast.Expression(last.value)
+            codes.append(compile(expression, name, "eval", self._compile_flags(), True))
+        # Where one part awaits, all of it runs in the loop: what calls give can be awaited there.
+        awaits = any(one.co_flags & inspect.CO_COROUTINE for one in codes)
+        in_loop = awaits and "asyncio.run(" not in code
+        values = [self._run(one, in_loop=in_loop) for one in codes]
+        return values[-1] if last is not None else None
 
     def renew(self) -> None:
         """Forgets the event loop, in a fork: the threads that it used are not there."""
@@ -77,16 +81,22 @@ class Executor:
     def _compile_flags(self) -> int:
         return ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | self._flags
 
-    def _run(self, code: types.CodeType) -> Any:
-        if not code.co_flags & inspect.CO_COROUTINE:
+    def _run(self, code: types.CodeType, *, in_loop: bool) -> Any:
+        is_coroutine = bool(code.co_flags & inspect.CO_COROUTINE)
+        if not (is_coroutine or in_loop):
             return eval(code, self._namespace)
         if self._runner is None:
             self._runner = asyncio.Runner()
         try:
-            return self._runner.run(eval(code, self._namespace))
+            return self._runner.run(_awaited(code, self._namespace))
         except KeyboardInterrupt:
             self._runner = None  # its loop was stopped in the middle of a step
             raise
+
+
+async def _awaited(code: types.CodeType, namespace: dict[str, Any]) -> Any:
+    given = eval(code, namespace)
+    return await given if code.co_flags & inspect.CO_COROUTINE else given
 
 
 class _AwaitOwn(ast.NodeTransformer):

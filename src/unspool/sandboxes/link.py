@@ -8,17 +8,22 @@ from typing import Any
 
 from unspool.sandboxes.worker import wire
 
+PIECE_BYTES = 1 << 16
 
-class Link(asyncio.Protocol):
+
+class Link(asyncio.BufferedProtocol):
     """Gives each frame that arrives to `on_frame`, and `on_lost` the end, once.
 
     Whatever the other end sends, nothing is raised here: what is no frame ends the link.
+    What arrives is read into one piece of memory: a new one for each frame costs more than
+    all that is done with it.
     """
 
     def __init__(
         self, on_frame: Callable[[dict[str, Any]], None], on_lost: Callable[[], None]
     ) -> None:
         self._on_frame, self._on_lost = on_frame, on_lost
+        self._piece = memoryview(bytearray(PIECE_BYTES))
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
 
@@ -40,8 +45,11 @@ class Link(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._piece
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._buffer += self._piece[:nbytes]
         try:
             for frame in self._frames():
                 self._on_frame(frame)
@@ -67,7 +75,11 @@ class Link(asyncio.Protocol):
 
 
 class CellClock:
-    """Counts a cell's own seconds: not those in which it waits for a model."""
+    """Counts a cell's own seconds: not those in which it waits for a model.
+
+    There is one timer, which looks at the clock when it goes off: calls by the thousand stop
+    and start the clock.
+    """
 
     def __init__(self, seconds: float, on_expired: Callable[[], None]) -> None:
         self._left_s = seconds
@@ -80,25 +92,39 @@ class CellClock:
     def start(self) -> None:
         """Lets the clock run."""
         self._since = self._loop.time()
-        self._timer = self._loop.call_later(max(0.0, self._left_s), self._on_expired)
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._since + max(0.0, self._left_s), self._look)
 
     def stop(self) -> None:
-        """Holds the clock."""
+        """Holds the clock for good."""
+        self._hold()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._since is not None:
-            self._left_s -= self._loop.time() - self._since
-            self._since = None
 
     def wait_begins(self) -> None:
         """A call to the host has begun; the first of several holds the clock."""
         self._waits += 1
         if self._waits == 1:
-            self.stop()
+            self._hold()
 
     def wait_ends(self) -> None:
         """A call has ended; after the last one the clock runs on."""
         self._waits -= 1
         if self._waits == 0:
             self.start()
+
+    def _hold(self) -> None:
+        if self._since is not None:
+            self._left_s -= self._loop.time() - self._since
+            self._since = None
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._since is None:  # the end of the wait starts another timer
+            return
+        self._hold()
+        if self._left_s > 0:
+            self.start()
+        else:
+            self._on_expired()

@@ -18,6 +18,7 @@ class CallFailed(Exception):
     """The host could not do what a call asked; the message says why."""
 
 
+PIECE_BYTES = 1 << 16
 COMMANDS = 0
 """The number under which the main thread waits for what the host wants next."""
 
@@ -93,6 +94,8 @@ class Channel:
 
     def _open(self, sock: socket.socket) -> None:
         self._sock = sock
+        self._piece = memoryview(bytearray(PIECE_BYTES))
+        self._unread = self._piece[:0]
         self._send_lock = threading.Lock()
         self._lock = threading.Lock()
         self._waiting: dict[int, _Slot] = {}
@@ -246,14 +249,26 @@ class Channel:
         return not self.rests(0)
 
     def _exactly(self, size: int) -> bytearray:
+        """The next `size` bytes; what the socket has beyond them is kept for the next time."""
         data = bytearray(size)
         view, done = memoryview(data), 0
         while done < size:
-            try:
-                count = self._sock.recv_into(view[done:])
-            except OSError:
-                count = 0
-            if count == 0:
-                os._exit(0)  # the host is gone: there is nobody left to work for
-            done += count
+            if not self._unread and size - done < PIECE_BYTES:
+                self._unread = self._piece[: self._received(self._piece)]
+            if self._unread:
+                part = self._unread[: size - done]
+                view[done : done + len(part)] = part
+                self._unread = self._unread[len(part) :]
+                done += len(part)
+            else:
+                done += self._received(view[done:])
         return data
+
+    def _received(self, room: memoryview) -> int:
+        try:
+            count = self._sock.recv_into(room)
+        except OSError:
+            count = 0
+        if count == 0:
+            os._exit(0)  # the host is gone: there is nobody left to work for
+        return count

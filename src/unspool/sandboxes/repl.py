@@ -295,6 +295,7 @@ class ProcessRepl:
             with contextlib.suppress(SandboxError, OSError):
                 await self._revive()
                 self._last, self._unkept = how.after, True
+                self._keep()
                 return (_what_is_left(how.after, last),)
         self._end_process()
         await self.start()

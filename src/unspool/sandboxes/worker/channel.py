@@ -241,6 +241,8 @@ class Channel:
 
     def rests(self, seconds: float) -> bool:
         """Waits so long; False as soon as there is something to read."""
+        if self._unread:
+            return False
         poll = select.poll()
         poll.register(self._sock, select.POLLIN)
         return not poll.poll(seconds * 1000)

@@ -27,6 +27,8 @@ WARM_UP, IN_A_ROW, PACED = 20, 200, 40
 PAUSE_S = 0.02
 CALLS = 1_000
 LIMIT_S = 1.0
+PATIENCE_S = 20.0
+"""After this no other REPL is opened, where that takes minutes."""
 
 CALLING = f"""\
 text, calls = "0", 0
@@ -86,15 +88,17 @@ async def ready(engine, row, runs):
     text = SMALL if row == "1a" else SMALL * (GB_CHARS // len(SMALL))
     if row == "1c" and not hasattr(engine, "written_ms"):
         raise Missing("each REPL gets a copy of its own")
-    figures = []
-    for _ in range(runs + 1):
+    await (await engine.open(SMALL)).close()
+    figures, all_began = [], time.perf_counter()
+    while len(figures) < runs and time.perf_counter() < all_began + PATIENCE_S:
         began = time.perf_counter()
         repl = await engine.open(text)
         took = _ms(began) - (engine.written_ms if row == "1c" else 0.0)
-        _expect(await repl.run("print(len(context))"), str(len(text)))
+        if not figures:
+            _expect(await repl.run("print(len(context))"), str(len(text)))
         figures.append(took)
         await repl.close()
-    return {"figures": figures[1:] or figures, "note": ""}
+    return {"figures": figures, "note": ""}
 
 
 async def cells(engine, row, runs):

@@ -24,6 +24,13 @@ settings.load_profile("any machine")
 KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "UNSPOOL_MODEL", "OPENROUTER_API_KEY")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests of the embedded model in one process: two of them would share its cores."""
+    for item in items:
+        if item.get_closest_marker("local_model"):
+            item.add_marker(pytest.mark.xdist_group("local_model"))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says how many attacks on the sandbox came to nothing, and as whom they were made."""
     passed = terminalreporter.stats.get("passed", [])

@@ -29,6 +29,7 @@ START_S = 30.0
 EXIT_S = 10.0
 PIECES = 16
 STARTS = 3
+LAST_WORDS_S = 0.5
 LOST = "All variables are gone; `context` is as it was. Go on in small steps."
 UNCONFINED = "To run the model's code without confinement all the same, give isolation='none'."
 
@@ -45,7 +46,7 @@ class ProcessRepl:
         self, zygote: Starter, shared: SharedContext, door: CallDoor, spec: ReplSpec
     ) -> None:
         self._zygote, self._shared, self._door, self._spec = zygote, shared, door, spec
-        self._last = 0
+        self._last = self._number = 0
         self._unkept = False
         self.opening: dict[str, Any] = {}
         self.layers: tuple[str, ...] = ()
@@ -128,6 +129,8 @@ class ProcessRepl:
     def _exited(self, how: Exit) -> None:
         if self._exit is not None and not self._exit.done():
             self._exit.set_result(how)
+        if self._link is not None:  # a fork may hold its end open; what was sent is read first
+            asyncio.get_running_loop().call_later(LAST_WORDS_S, self._link.close)
 
     async def run(self, cell: Cell) -> Observation:
         """See `unspool.ports.Repl`."""
@@ -137,7 +140,7 @@ class ProcessRepl:
         assert self._link is not None
         if self._unkept:
             self._keep()
-        self._done = asyncio.get_running_loop().create_future()
+        self._done, self._number = asyncio.get_running_loop().create_future(), cell.number
         self._raw, self._overran = Roll(self._spec.output_chars // 2), False
         clock = self._clock = CellClock(self._spec.cell_seconds, self._overrun)
         clock.start()
@@ -146,15 +149,25 @@ class ProcessRepl:
         try:
             self._link.send({"op": "run", "number": cell.number, "code": cell.code})
             report = await self._done
+        except asyncio.CancelledError:
+            self._give_up()
+            raise
         finally:
             clock.stop()
             self._clock = self._done = None
             self._stop_timers()
+        if self._closed:
+            raise SandboxError("the REPL was closed while a cell ran in it")
         self._drain()
         if report is not None:
             with contextlib.suppress(KeyError, TypeError, ValueError):
                 return self._kept(self._observed(cell, report, notes))
         return await self._lost_cell(cell)
+
+    def _give_up(self) -> None:
+        """Ends a cell that nobody waits for any more; the next one finds the state before it."""
+        if self._link is not None:
+            self._link.close()
 
     def _kept(self, seen: Observation) -> Observation:
         """Has the state after a cell kept, unless the run is likely to end with it."""
@@ -176,6 +189,8 @@ class ProcessRepl:
         if self._closed:
             return
         self._closed = True
+        if self._done is not None and not self._done.done():
+            self._done.set_result(None)
         self._end_process()
         calls = list(self._calls)
         for call in calls:
@@ -212,7 +227,8 @@ class ProcessRepl:
                 call = asyncio.get_running_loop().create_task(serving)
                 self._calls.add(call)
                 call.add_done_callback(self._calls.discard)
-            case {"op": "done"} if self._done is not None and not self._done.done():
+            case {"op": "done", "number": number} if self._awaits(number):
+                assert self._done is not None
                 self._done.set_result(frame)
             case {"op": "ready", "layers": [*layers]} if self._starting:
                 self.layers = tuple(map(str, layers))
@@ -221,6 +237,10 @@ class ProcessRepl:
                 self._starting.set_exception(SandboxError(f"{why}. {UNCONFINED}"))
             case _:
                 raise wire.WireError("a frame that nobody waits for")
+
+    def _awaits(self, number: object) -> bool:
+        """Whether the cell of that number is the one that runs."""
+        return self._done is not None and not self._done.done() and number == self._number
 
     @property
     def _starting(self) -> asyncio.Future[None] | None:

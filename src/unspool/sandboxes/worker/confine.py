@@ -172,6 +172,9 @@ _AF_UNIX = 1
 _IOCTLS = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)
 """TCGETS, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX: what Python asks of its own descriptors."""
 
+_FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1034)
+"""Of descriptors: duplicates, flags, locks and seals; no owner who gets signals, no leases."""
+
 Program = list[tuple[int, int, int, int]]
 
 
@@ -212,6 +215,7 @@ def filter_program(machine: str, pid: int, *, ask: bool = False) -> Program:
     program += _when(syscalls.PRCTL[machine], [*_unless(0, _PR_SET_PDEATHSIG), *kill])
     program += _when(numbers.pop("socketpair"), _if_argument(0, _EQUAL, [_AF_UNIX]))
     program += _when(numbers.pop("ioctl"), _if_argument(1, _EQUAL, _IOCTLS))
+    program += _when(numbers.pop("fcntl"), _if_argument(1, _EQUAL, _FCNTLS))
     program += _when(numbers.pop("prlimit64"), _if_argument(0, _EQUAL, [0, pid]))
     for name in ("kill", "tgkill"):
         program += _when(numbers.pop(name), _if_argument(0, _EQUAL, [pid]))

@@ -22,6 +22,7 @@ NOTICE_BYTES = 80
 CONTINUE = 1
 SPARE = re.compile(rb"(\d{1,9}) (\d{1,9})")
 """What a REPL says of a fork: its process's number, and that of the cell it follows."""
+MOST_MISSES = 3
 MAX_FDS = 16
 MESSAGES = 16
 """Read at a time: a cell may send without end."""
@@ -67,6 +68,7 @@ class Forked:
         self._spare: Spare | None = None
         self._orders = 0
         self._permits = 0
+        self._misses = 0
         self._starting = True
         self.running = True
         self.unwanted = False
@@ -100,9 +102,10 @@ class Forked:
                 os.killpg(self._group, signal.SIGKILL)
 
     def order(self) -> None:
-        """Lets the REPL fork once more, to keep its state."""
+        """Lets the REPL fork once more, to keep its state; not when that has failed so often
+        that a cell may be hiding what it forks."""
         self._orders += 1
-        self._permits += 1
+        self._permits += self._misses < MOST_MISSES
 
     def answer_filter(self) -> bool:
         """Answers a process that asks to fork; False when nobody can ask any more."""
@@ -154,13 +157,15 @@ class Forked:
         spare, self._spare = self._spare, None
         if spare is None:
             return False
-        try:
-            socket.send_fds(spare.control, [b"."], [link])
+        with_it = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [link]))]
+        try:  # never waiting: a cell may have put something else in the spare's place
+            spare.control.sendmsg([b"."], with_it, socket.MSG_DONTWAIT)
         except OSError:
             return False
         finally:
             spare.control.close()
         self.pid, self.running = spare.pid, True
+        self._orders = self._permits = 0
         if self.listener < 0:
             self._group = self.pid
         return True
@@ -184,9 +189,17 @@ class Forked:
     def _take_spare(self, pid: int, after: int, fds: list[int]) -> None:
         """Without a descriptor the REPL could not fork, and the earlier spare stays. A cell may
         forge a number, but not that of a process outside of its REPL's group."""
-        if len(fds) == 1 and pid != self.pid and (self.listener < 0 or self._is_in_group(pid)):
-            self._drop_spare()
-            self._spare = Spare(pid, socket.socket(fileno=fds.pop()), after)
+        mine = pid != self.pid and (self.listener < 0 or self._is_in_group(pid))
+        if len(fds) != 1 or not mine:
+            self._misses += 1
+            return
+        try:
+            control = socket.socket(fileno=fds[0])
+        except OSError:  # a cell has sent what is no socket
+            return
+        fds.clear()
+        self._drop_spare()
+        self._spare, self._misses = Spare(pid, control, after), 0
 
     def _is_in_group(self, pid: int) -> bool:
         with contextlib.suppress(ProcessLookupError):

@@ -251,7 +251,7 @@ def test_remove_also_clears_an_unfinished_pull(tmp_path: Path, shelf: Path) -> N
 
 
 def test_two_pulls_at_once_fetch_once(tmp_path: Path) -> None:
-    source = FakeSource(seconds=0.3)
+    source = FakeSource(seconds=3)
     seen: list[Progress] = []
     paths: list[Path] = []
 
@@ -259,8 +259,10 @@ def test_two_pulls_at_once_fetch_once(tmp_path: Path) -> None:
         paths.append(store(tmp_path, source).pull(TINY, seen.append))
 
     threads = [threading.Thread(target=pull) for _ in range(2)]
-    for thread in threads:
-        thread.start()
+    threads[0].start()
+    while not (tmp_path / "tiny.gguf.partial").exists():
+        time.sleep(0.01)
+    threads[1].start()
     for thread in threads:
         thread.join()
 

@@ -24,7 +24,8 @@ from . import syscalls
 NEEDED = ("landlock", "seccomp")
 
 FILE_BYTES = 256 << 20
-OPEN_FILES = 512
+OPEN_FILES = 4_096
+"""Also bounds the descriptors under way between all processes of a user: few would stop forks."""
 TASKS = 8_192
 """Processes and threads of all REPLs of one host together, where they can be counted apart."""
 ADDRESS_FACTOR = 4

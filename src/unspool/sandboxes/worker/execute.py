@@ -37,7 +37,7 @@ class Executor:
         self,
         namespace: dict[str, Any],
         awaitable: frozenset[str],
-        rewrite: Callable[[ast.Module, str, str], None] = lambda tree, code, name: None,
+        rewrite: Callable[[ast.Module, str, str], None],
     ) -> None:
         self._namespace = namespace
         self._awaitable, self._rewrite = awaitable, rewrite

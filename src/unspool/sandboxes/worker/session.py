@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 import os
 import signal
 import socket
@@ -38,7 +37,6 @@ from .tools import (
 
 NEAREST_LINES = 5
 NOTE_CHARS = 4_000
-REHEARSAL = "def f(x):\n    return [str(x)]\n\nf(1)"
 
 
 class Session:
@@ -63,7 +61,6 @@ class Session:
         self._own = self._offer(context, opening)
         awaitable = (name for name, one in self._own.items() if hasattr(one, "aio"))
         self._executor = Executor(self._namespace, frozenset(awaitable), self._ahead.rewrite)
-        self._rehearsed = Executor({}, frozenset())
         self._hidden = frozenset((*self._own, "answer"))
         self._builtins = dict(vars(builtins))
         self._builtins_named = False
@@ -138,7 +135,6 @@ class Session:
         """Has a second process keep the state of this one, or is that process, much later."""
         link = self._checkpoints.take(after)
         if link is None:
-            self._rehearse()
             return
         self._channel.reopen(link)
         self._ahead.renew(self._channel)
@@ -146,18 +142,6 @@ class Session:
         for pool in self._pools:
             renew_pool(pool)
         self._channel.send({"op": "ready", "layers": self._layers})
-
-    def _rehearse(self) -> None:
-        """Does what a cell needs, with a cell of ours: after a fork each page that is written
-        to is copied first, and now nobody waits for that."""
-        with contextlib.suppress(BaseException):  # what a cell has left ticking may go off here
-            out, err = self._capture()
-            value = show.bounded_repr(self._rehearsed.run(REHEARSAL, "<rehearsal>"))
-            notes = [*self._lost_names(), self._nearest("", "", "")]
-            names = show.variables(self._namespace, self._hidden)
-            found = {"stdout": out.parts(), "stderr": err.parts(), "value": value}
-            report = _report(0, notes=notes, names=names, **found)
-            wire.unpack(wire.pack(report)[wire.HEADER_BYTES :])
 
     def _send_done(self, report: dict[str, Any]) -> None:
         try:
@@ -235,7 +219,7 @@ class Session:
 
     def _restored(self) -> list[str]:
         """Puts back what the cell rebound of ours."""
-        lost = self._lost_names()
+        lost = [n for n, value in self._own.items() if self._namespace.get(n) is not value]
         self._namespace.update({name: self._own[name] for name in lost})
         notes = [
             f"`{name}` has been put back as it was: use another name for your own." for name in lost
@@ -244,9 +228,6 @@ class Session:
             del self._namespace["print"]
             notes.append("`print` prints again: use another name for your own.")
         return notes
-
-    def _lost_names(self) -> list[str]:
-        return [n for n, value in self._own.items() if self._namespace.get(n) is not value]
 
     def _restore_builtins(self, code: str) -> None:
         """Puts back what cells replaced, once one of them has so much as named the module.

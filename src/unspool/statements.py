@@ -37,9 +37,9 @@ class Statements:
         if self._start is None:
             return []
         code = self._text[self._start : self._text.rindex("\n") + 1]
-        done = _complete(code[len(self.taken) :])
+        done, does_something = _complete(code[len(self.taken) :])
         self.taken += done
-        return [done] if _does_something(done) else []
+        return [done] if does_something else []
 
     def _opening(self) -> int | None:
         """Where the code of the first block begins, outside of reasoning."""
@@ -50,18 +50,15 @@ class Statements:
         return None
 
 
-def _complete(code: str) -> str:
-    """The head of `code` that ends where a statement begins, and compiles."""
+def _complete(code: str) -> tuple[str, bool]:
+    """The head of `code` that ends where a statement begins, and compiles; whether it does
+    something, and is not mere remarks."""
     starts = [found.start() for found in _STARTS.finditer(code)][1:]
     for start in starts[: -_TRIES - 1 : -1]:
-        if _tree(code[:start]) is not None:
-            return code[:start]
-    return ""
-
-
-def _does_something(code: str) -> bool:
-    tree = _tree(code)
-    return tree is not None and bool(tree.body)
+        tree = _tree(code[:start])
+        if tree is not None:
+            return code[:start], bool(tree.body)
+    return "", False
 
 
 def _tree(code: str) -> ast.Module | None:

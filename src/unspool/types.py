@@ -163,6 +163,11 @@ class Observation:
     """The cell's own time; waiting for models does not count."""
 
     @property
+    def finished(self) -> bool:
+        """Whether the cell has given the answer, and called it ready."""
+        return self.answer is not None and self.answer.ready
+
+    @property
     def text(self) -> str:
         """All that the cell showed, unlabelled: what an answer can be checked against."""
         return "\n".join(

@@ -56,8 +56,7 @@ class Early:
         first, *others = reply.cells
         head = self._statements.taken.strip("\n")
         if not first.startswith(head):
-            self._seen.append(Observation(Cell(""), notes=(CHANGED,)))
-            return Reply()
+            return Reply(hint=CHANGED)
         left = first[len(head) :].lstrip("\n")
         self._joins = bool(left.strip())
         return replace(reply, cells=(left, *others) if self._joins else tuple(others))
@@ -67,14 +66,12 @@ class Early:
         if not self._seen:
             return list(seen)
         own = [*self._seen, *(seen[:1] if self._joins else ())]
-        if hint:
-            own.append(replace(own[-1], stdout=Clip(""), stderr=Clip(""), notes=(hint,), seconds=0))
-        return [_joined(own), *seen[self._joins :]]
+        return [_joined(own, (hint,) if hint else ()), *seen[self._joins :]]
 
     @property
     def _is_over(self) -> bool:
         last = self._seen[-1] if self._seen else None
-        return last is not None and (bool(last.error) or _is_ready(last))
+        return last is not None and (bool(last.error) or last.finished)
 
     def _grew(self, text: str) -> None:
         self._due += self._statements.grew(text)
@@ -88,12 +85,8 @@ class Early:
             self._seen.append(await self._run(f"{self._due.pop(0)}\nNone"))
 
 
-def _is_ready(seen: Observation) -> bool:
-    return seen.answer is not None and seen.answer.ready
-
-
-def _joined(parts: Sequence[Observation]) -> Observation:
-    """What came of one block that was run in several parts."""
+def _joined(parts: Sequence[Observation], besides: tuple[str, ...]) -> Observation:
+    """What came of one block that was run in several parts, with notes `besides`."""
     last = parts[-1]
     answers = [one.answer for one in parts if one.answer is not None]
     return replace(
@@ -101,7 +94,7 @@ def _joined(parts: Sequence[Observation]) -> Observation:
         cell=Cell("\n".join(one.cell.code for one in parts), last.cell.number),
         stdout=_clips([one.stdout for one in parts]),
         stderr=_clips([one.stderr for one in parts]),
-        notes=tuple(note for one in parts for note in one.notes),
+        notes=(*(note for one in parts for note in one.notes), *besides),
         names=next((one.names for one in reversed(parts) if one.names), ()),
         answer=answers[-1] if answers else None,
         seconds=sum(one.seconds for one in parts),

@@ -100,8 +100,7 @@ class Loop:
         seen: list[Observation] = []
         for code in reply.cells:
             seen.append(await self._run_cell(code, repl))
-            answer = seen[-1].answer
-            if seen[-1].error or (answer is not None and answer.ready):
+            if seen[-1].error or seen[-1].finished:
                 return seen
         if reply.final is not None:
             seen.append(await self._run_cell(reply.final.code, repl))

@@ -172,7 +172,7 @@ class ProcessRepl:
     def _kept(self, seen: Observation) -> Observation:
         """Has the state after a cell kept, unless the run is likely to end with it."""
         self._last, self._unkept = seen.cell.number, True
-        if seen.answer is None or not seen.answer.ready:
+        if not seen.finished:
             self._keep()
         return seen
 

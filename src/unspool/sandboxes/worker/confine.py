@@ -21,8 +21,6 @@ from dataclasses import dataclass
 
 from . import syscalls
 
-NEEDED = ("landlock", "seccomp")
-
 FILE_BYTES = 256 << 20
 OPEN_FILES = 4_096
 """Also bounds the descriptors under way between all processes of a user: few would stop forks."""

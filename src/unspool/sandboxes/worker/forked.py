@@ -58,13 +58,14 @@ class Forked:
     for each spare. Whatever else a cell sends there is dropped.
     """
 
-    def __init__(self, number: int, pid: int, folder: str, lifeline: socket.socket) -> None:
+    def __init__(
+        self, number: int, pid: int, folder: str, lifeline: socket.socket, *, mounted: bool
+    ) -> None:
         self.number, self.pid = number, pid
         self.lifeline = lifeline
         self.listener = -1
-        self.mounted = False
         self._group = pid
-        self._folder = folder
+        self._folder, self._mounted = folder, mounted
         self._spare: Spare | None = None
         self._orders = 0
         self._permits = 0
@@ -91,15 +92,13 @@ class Forked:
         self.unwanted = True
         self.kill()
         self._drop_spare()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._group, signal.SIGKILL)  # a fork that nobody was told of, too
+        self._kill_group()  # a fork that nobody was told of, too
 
     def ended(self) -> None:
         """The process that ran cells has ended and is reaped after this."""
         self.running = False
         if self.listener < 0:  # confined, it has started nothing that could be left over
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._group, signal.SIGKILL)
+            self._kill_group()
 
     def order(self) -> None:
         """Lets the REPL fork once more, to keep its state; not when that has failed so often
@@ -177,7 +176,7 @@ class Forked:
         if self.listener >= 0:
             os.close(self.listener)
             self.listener = -1
-        if self.mounted:
+        if self._mounted:
             unmount(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -186,12 +185,15 @@ class Forked:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._group, signal.SIGKILL)
+
     def _take_spare(self, pid: int, after: int, fds: list[int]) -> None:
         """Without a descriptor the REPL could not fork, and the earlier spare stays. A cell may
         forge a number, but not that of a process outside of its REPL's group."""
-        mine = pid != self.pid and (self.listener < 0 or self._is_in_group(pid))
-        if len(fds) != 1 or not mine:
-            self._misses += 1
+        self._misses += 1  # whatever comes instead of a spare is one
+        if len(fds) != 1 or pid == self.pid or not self._is_in_group(pid):
             return
         try:
             control = socket.socket(fileno=fds[0])
@@ -202,6 +204,8 @@ class Forked:
         self._spare, self._misses = Spare(pid, control, after), 0
 
     def _is_in_group(self, pid: int) -> bool:
+        if self.listener < 0:  # unconfined, it has a group of its own
+            return True
         with contextlib.suppress(ProcessLookupError):
             return os.getpgid(pid) == self._group
         return False

@@ -130,8 +130,7 @@ class Zygote:
         for fd in fds:
             os.close(fd)
         far.close()
-        repl = Forked(number, pid, folder, near)
-        repl.mounted = mounted
+        repl = Forked(number, pid, folder, near, mounted=mounted)
         if pid < 0:
             repl.clean_up()
             return

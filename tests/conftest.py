@@ -24,6 +24,14 @@ settings.load_profile("any machine")
 KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "UNSPOOL_MODEL", "OPENROUTER_API_KEY")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _journal_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Runs of tests are recorded, but not among the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNSPOOL_JOURNAL", str(tmp_path_factory.mktemp("journal") / "journal.db"))
+        yield
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps tests of the embedded model in one process: two of them would share its cores."""
     for item in items:

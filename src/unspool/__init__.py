@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from unspool.api import RLM, Stream
+    from unspool.api import RLM
     from unspool.budget import Limits
     from unspool.context.source import Context
     from unspool.errors import (
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         UnspoolError,
     )
     from unspool.types import Cell, Observation, Result, SubCall, Turn, Usage
+    from unspool.underway import Stream
 
 __version__ = "0.1.0"
 
@@ -41,7 +42,7 @@ __all__ = [
     "__version__",
 ]
 
-_HOMES = {"api": "RLM Stream", "budget": "Limits", "context.source": "Context"}
+_HOMES = {"api": "RLM", "underway": "Stream", "budget": "Limits", "context.source": "Context"}
 _HOMES |= {"types": "Cell Observation Result SubCall Turn Usage"}
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import os
-import queue
-import secrets
 import sys
 import threading
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from unspool.budget import Limits
 from unspool.config import DEFAULT_LOCAL, Settings, from_environment
 from unspool.context.source import Context
+from unspool.ending import to_its_end
 from unspool.engine.packs import load as load_pack
 from unspool.engine.parts import Parts
 from unspool.engine.run import Run
 from unspool.errors import ConfigurationError
-from unspool.events import Event
+from unspool.events import Event, RunEnded
+from unspool.journal.journal import Journal
+from unspool.journals import Journals, Setup, Task, begun, forked, origin_of, recorded_too, resumed
 from unspool.ledger import Ledger
 from unspool.loaders.sources import load as load_context
 from unspool.models.gate import Gates
 from unspool.models.http import HttpPool
 from unspool.ports import Model, Sandbox
+from unspool.record import OnDifference
 from unspool.runtimes.thread import LoopThread
 from unspool.sandboxes.packages import located
 from unspool.sandboxes.worker.shapes import ShapeError, build, schema_of
@@ -35,9 +38,11 @@ from unspool.schema.value import Schema
 from unspool.spec import RunSpec
 from unspool.tools import Tools
 from unspool.types import Result, Usage
+from unspool.underway import Stream, UnderWay
 from unspool.wiring import Prices, Wiring, pack_for
 
 Isolation = Literal["confined", "none"]
+Caching = Literal["off", "run", "all"]
 
 SHORT_PROMPT_CHARS = 4_000
 """A prompt up to this long is shown to the model whole; of a longer one it is told."""
@@ -55,6 +60,7 @@ class _Shared:
         self.spent = Usage()
         """By all runs of the process that have ended."""
         self.sandboxes = Sandboxes()
+        self.journals = Journals()
         self._close_at_exit()
         self._warming = False
         self._warmer: threading.Thread | None = None
@@ -71,10 +77,11 @@ class _Shared:
         self.http = HttpPool(limit=CONNECTIONS)
         self.gates.forked()
         self.sandboxes.forked()
+        self.journals.forked()
         self._close_at_exit()
 
     def _close_at_exit(self) -> None:
-        for part in (self.sandboxes, self.http):
+        for part in (self.sandboxes, self.http, self.journals):
             self.loop.at_exit(part.aclose)
 
     def warm(self, sandbox: Sandbox) -> None:
@@ -105,6 +112,11 @@ class RLM:
     cannot confine. `sandbox` is where that code runs: `process`, `monty`, `docker`, the name
     of one that an installed package adds, or an object with `unspool.ports.Sandbox`'s
     methods, which is then the caller's to close; by default what suits this system.
+
+    Runs are recorded in the file `journal`: by default one in the user's folder for data
+    (`UNSPOOL_HOME`); False records nothing. With `keep_contexts=False` it has contexts by
+    their hash alone. `cache` says among which sub-calls those that are the same are made once:
+    none (`off`), those of one run with its child runs (`run`), or `all` in the journal.
 
     `tools` are functions of yours that the model's code may call, by the names it calls them
     by: a coroutine function runs on unspool's own event loop, any other on a thread; what it
@@ -140,33 +152,23 @@ class RLM:
         child_model: str | Model | Sequence[str | Model] | None = None,
         sandbox: str | Sandbox | None = None,
         early: bool = False,
+        journal: str | Path | bool | None = None,
+        keep_contexts: bool = True,
+        cache: Caching = "run",
     ) -> None:
         settings = from_environment()
         if model is None:
             model = _default_model(settings, base_url)
-        if max_depth < 0:
-            raise ConfigurationError(f"max_depth={max_depth}: give 0 or more")
-
-        wiring = Wiring(
-            settings,
-            _SHARED.http,
-            _SHARED.gates,
-            base_url=base_url,
-            api_key=api_key,
-            prices=prices,
-            retries=retries,
-        )
+        _check(max_depth, isolation, cache)
+        wiring = Wiring(settings, _SHARED.http, _SHARED.gates, base_url, api_key, prices, retries)
         self._root = wiring.model(model)
-        self._sub = self._root
-        if sub_model is not None:
-            self._sub = wiring.beside(model, sub_model).model(sub_model)
-        self._children = tuple(
-            wiring.beside(model, one).model(one) for one in _each_depth(child_model)
+        self._sub, *children = (
+            self._root if one is None else wiring.beside(model, one).model(one)
+            for one in (sub_model, *_each_depth(child_model))
         )
+        self._children = tuple(children)
         self._tools = Tools.of(tools or {})
         self._packages = located(packages)
-        if isolation not in get_args(Isolation):
-            raise ConfigurationError(f"isolation={isolation!r}: give 'confined' or 'none'")
         self._sandbox = _SHARED.sandboxes.find(
             sandbox, settings, confined=isolation != "none", packages=self._packages
         )
@@ -174,6 +176,22 @@ class RLM:
         self._max_depth, self._early = max_depth, early
         self._limits = limits or Limits()
         self._models = {one.name: one for one in (self._root, self._sub, *self._children)}
+        self._journal = _SHARED.journals.find(journal, settings, keep_contexts=keep_contexts)
+        self._insists, self._cache = journal is not None, cache
+        self._setup = Setup(
+            models=tuple(map(_written, (model, sub_model or model, *_each_depth(child_model)))),
+            base_url=base_url,
+            max_depth=max_depth,
+            limits=self._limits,
+            pack=pack,
+            retries=retries,
+            isolation=isolation,
+            tools=self._tools.offered,
+            packages=self._packages.names,
+            sandbox=_written(sandbox),
+            early=early,
+            cache=cache,
+        )
         self._packs = {name: load_pack(pack or pack_for(name)) for name in self._models}
 
     def __repr__(self) -> str:
@@ -195,15 +213,15 @@ class RLM:
             ConfigurationError: the question is empty, or `schema` is none.
             ModelError, SandboxError: before anything was achieved.
         """
-        return _UnderWay(self, question, load_context(context), schema=schema).result()
+        return self._start(self._new(question, context, schema)).result()
 
     async def arun(self, question: str, context: Any, schema: Any = None) -> Result:
         """`run`, awaited. Cancelling it ends the run and all its requests."""
-        return await _UnderWay(self, question, load_context(context), schema=schema).aresult()
+        return await self._start(self._new(question, context, schema)).aresult()
 
     def stream(self, question: str, context: Any, schema: Any = None) -> Stream:
         """Starts a run and gives its events as they happen."""
-        return Stream(self, question, load_context(context), schema)
+        return Stream(_SHARED.loop, partial(self._run, self._new(question, context, schema)))
 
     def astream(self, question: str, context: Any, schema: Any = None) -> Stream:
         """The same for `async for`."""
@@ -215,120 +233,115 @@ class RLM:
         A drop-in for a model's own completion: the prompt is put where the model reads it by
         code. A text is never taken for the name of a file.
         """
-        question, context = _split(prompt)
-        return _UnderWay(self, question, context).result()
+        return self._start(self._new(*_split(prompt), None)).result()
 
     async def acompletion(self, prompt: str | Sequence[Mapping[str, Any]]) -> Result:
         """`completion`, awaited."""
-        question, context = _split(prompt)
-        return await _UnderWay(self, question, context).aresult()
+        return await self._start(self._new(*_split(prompt), None)).aresult()
+
+    def resume(
+        self, run_id: str, context: Any = None, *, on_difference: OnDifference = "stop"
+    ) -> Result:
+        """Goes on with a run that was cut short, by whatever, within the limits of this object.
+
+        The cells are run again with the replies that were recorded: nothing is paid for twice
+        but requests that were in flight. `result.recorded` is what was paid before. A run that
+        is complete comes back as it is. `context` is needed only where the journal has neither
+        its text nor the name of its file. `on_difference` says what to do where the context,
+        or what cells come to, is not as recorded: `stop` raises, `record` goes on as recorded,
+        `anew` goes on from what is so now.
+
+        Raises:
+            JournalError: there is no such run, it is under way, or cannot be read.
+            ReplayDiffers: a cell came to something else than was recorded.
+            ContextError: the context is another one now, or cannot be had.
+        """
+        return self._start(self._resumed(run_id, context, on_difference)).result()
+
+    async def aresume(
+        self, run_id: str, context: Any = None, *, on_difference: OnDifference = "stop"
+    ) -> Result:
+        """`resume`, awaited."""
+        return await self._start(self._resumed(run_id, context, on_difference)).aresult()
+
+    def fork(
+        self,
+        run_id: str,
+        turn: int,
+        context: Any = None,
+        *,
+        on_difference: OnDifference = "stop",
+    ) -> Result:
+        """A new run that begins as the recorded one did, and from `turn` on (counted from 1)
+        is one of this object: of its models, pack and limits. Raises what `resume` does."""
+        return self._start(self._forked(run_id, turn, context, on_difference)).result()
+
+    def _start(self, task: Task) -> UnderWay:
+        return UnderWay(_SHARED.loop, partial(self._run, task))
+
+    def _new(self, question: str, source: Any, schema: Any) -> Task:
+        if not question.strip():
+            raise ConfigurationError("the question is empty: say what you want to know.")
+        form = None if schema is None else _schema(schema)
+        return Task(question, load_context(source), form, origin=origin_of(source))
+
+    def _resumed(self, run_id: str, context: Any, on_difference: OnDifference) -> Task:
+        given = None if context is None else load_context(context)
+        return resumed(self._kept, run_id, given, on_difference, self._root.name)
+
+    def _forked(self, run_id: str, turn: int, context: Any, on_difference: OnDifference) -> Task:
+        given = None if context is None else load_context(context)
+        return forked(self._kept, run_id, turn, given, on_difference)
+
+    @property
+    def _kept(self) -> Journal:
+        if self._journal is None:
+            raise ConfigurationError("journal=False: without a journal there is nothing recorded.")
+        return self._journal
 
     async def _run(
-        self,
-        question: str,
-        context: Context,
-        listen: Callable[[Event], None],
-        stop: asyncio.Event,
-        in_pieces: bool,
-        schema: Schema | None,
+        self, task: Task, listen: Callable[[Event], None], stop: asyncio.Event, in_pieces: bool
     ) -> Result:
-        limits, depth = self._limits, self._max_depth
-        spec = RunSpec(question, secrets.token_hex(6), limits, depth, schema=schema)
+        if task.ended is not None:
+            listen(RunEnded(run_id=task.run_id, at_s=task.ended.seconds, result=task.ended))
+            return task.ended
+        task = begun(self._journal, task, self._root.name, self._setup, insists=self._insists)
+        record, recording = task.record, task.recording
+        spec = RunSpec(
+            task.question,
+            task.run_id,
+            self._limits,
+            self._max_depth,
+            schema=task.schema,
+            seed=task.seed,
+        )
         parts = Parts(
             root=self._root,
             sub=self._sub,
             models=self._models,
             sandbox=self._sandbox,
             packs=self._packs,
-            listen=listen,
+            listen=listen if recording is None else recorded_too(recording, listen),
             stop=stop,
             stream=in_pieces,
             early=self._early,
             children=self._children,
             tools=self._tools,
             packages=self._packages.names,
+            memory=task.memory(self._cache, self._journal),
         )
-        ledger = Ledger(self._limits, tree_id=spec.run_id)
+        ledger = Ledger(
+            self._limits,
+            tree_id=spec.run_id,
+            earlier=record.usage,
+            elapsed_s=record.elapsed_s,
+        )
         try:
-            return await Run(spec, context, parts, ledger).result()
+            return await Run(spec, task.context, parts, ledger).result()
         finally:
             _SHARED.spent += ledger.spent
-
-
-class _UnderWay:
-    """A run that has been started on the package's loop."""
-
-    def __init__(
-        self,
-        rlm: RLM,
-        question: str,
-        context: Context,
-        listen: Callable[[Event], None] = lambda event: None,
-        *,
-        in_pieces: bool = False,
-        schema: Any = None,
-    ) -> None:
-        if not question.strip():
-            raise ConfigurationError("the question is empty: say what you want to know.")
-        self._stop = asyncio.Event()
-        form = None if schema is None else _schema(schema)
-        work = rlm._run(question, context, listen, self._stop, in_pieces, form)
-        self._outcome = _SHARED.loop.submit(work)
-
-    def stop(self) -> None:
-        """Ends the run soon, with the best answer so far. May be called from anywhere."""
-        _SHARED.loop.call(self._stop.set)
-
-    def result(self) -> Result:
-        """Waits for the end."""
-        try:
-            return self._outcome.result()
-        except KeyboardInterrupt:
-            self.stop()
-            self._outcome.result()
-            raise
-
-    async def aresult(self) -> Result:
-        """Waits for the end without holding up the loop; being cancelled ends the run."""
-        return await asyncio.wrap_future(self._outcome)
-
-
-class Stream(_UnderWay):
-    """A run under way: iterate over it for its events, with `for` or `async for`.
-
-    The last event is `RunEnded`, which has the result. `stop` ends the run early; its best
-    answer so far is in the result, whose status is then `cancelled`.
-    """
-
-    def __init__(self, rlm: RLM, question: str, context: Context, schema: Any = None) -> None:
-        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        super().__init__(rlm, question, context, self._events.put, in_pieces=True, schema=schema)
-        self._outcome.add_done_callback(lambda _: self._events.put(None))
-
-    def __iter__(self) -> Iterator[Event]:
-        while (event := self._events.get()) is not None:
-            yield event
-        self._events.put(None)  # for whoever iterates again
-        self._outcome.result()
-
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        try:
-            while (event := await self._next()) is not None:
-                yield event
-        except asyncio.CancelledError:
-            self._outcome.cancel()
-            raise
-        except GeneratorExit:  # the loop was left early
-            self.stop()
-            raise
-        self._events.put(None)  # for whoever iterates again
-        self._outcome.result()
-
-    async def _next(self) -> Event | None:
-        try:
-            return self._events.get_nowait()
-        except queue.Empty:
-            return await asyncio.to_thread(self._events.get)
+            if recording is not None:
+                await to_its_end(recording.aclose())
 
 
 def _schema(given: Any) -> Schema:
@@ -336,6 +349,20 @@ def _schema(given: Any) -> Schema:
         return Schema.of_json(schema_of(given), partial(build, given), trusted=True)
     except (ShapeError, BadSchema) as wrong:
         raise ConfigurationError(f"schema={given!r:.100}: {wrong}.") from wrong
+
+
+def _written(given: Any) -> str | None:
+    """The name of a model or sandbox; None of one that was given as an object."""
+    return given if isinstance(given, str) else None
+
+
+def _check(max_depth: int, isolation: str, cache: str) -> None:
+    if max_depth < 0:
+        raise ConfigurationError(f"max_depth={max_depth}: give 0 or more")
+    for name, given, choices in (("isolation", isolation, Isolation), ("cache", cache, Caching)):
+        if given not in get_args(choices):
+            known = " or ".join(map(repr, get_args(choices)))
+            raise ConfigurationError(f"{name}={given!r}: give {known}")
 
 
 def _each_depth(given: str | Model | Sequence[str | Model] | None) -> Sequence[str | Model]:

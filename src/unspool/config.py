@@ -18,7 +18,9 @@ class Settings:
     """What the environment says. Keys are never shown."""
 
     home: Path
-    """Where models are kept: `UNSPOOL_HOME`, or the user's folder for data."""
+    """Where models and the journal are kept: `UNSPOOL_HOME`, or the user's folder for data."""
+    journal: str | None = None
+    """`UNSPOOL_JOURNAL`: the journal's file when none is named; `off`: none."""
     model: str | None = None
     """`UNSPOOL_MODEL`: the model when none is named."""
     base_url: str | None = None
@@ -58,6 +60,7 @@ def from_environment(variables: Mapping[str, str] | None = None) -> Settings:
     home = env.get("UNSPOOL_HOME")
     return Settings(
         home=Path(home).expanduser() if home else _data_folder(env),
+        journal=env.get("UNSPOOL_JOURNAL") or None,
         model=env.get("UNSPOOL_MODEL") or None,
         base_url=env.get("OPENAI_BASE_URL") or None,
         docker_host=env.get("DOCKER_HOST") or None,

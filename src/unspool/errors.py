@@ -6,6 +6,8 @@
     │   └── MissingExtra        an optional package is not installed
     ├── ContextError            the context cannot be used: no such file, binary, empty
     ├── SandboxError            the REPL cannot be started or has died for good
+    ├── JournalError            the journal cannot be read or written
+    │   └── ReplayDiffers       cells that were run again came to something else
     ├── ModelFileError          an embedded model's file cannot be had
     └── ModelError              a model's server did not answer
         ├── ModelUnavailable    it may heal: overload, time-out, a cut connection
@@ -44,6 +46,14 @@ class ContextError(UnspoolError):
 
 class SandboxError(UnspoolError):
     """The REPL's process cannot be started, or ended in a way that cannot be mended."""
+
+
+class JournalError(UnspoolError):
+    """The journal cannot be read or written; the message says which file, and what to do."""
+
+
+class ReplayDiffers(JournalError):
+    """A cell that was run again came to something else than was recorded."""
 
 
 class ModelFileError(UnspoolError):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from unspool.types import Cell, Completion, Observation, Result, Usage
+from unspool.types import Cell, Completion, Message, Observation, Request, Result, Source, Usage
 
 VERSION = 1
 
@@ -37,6 +37,10 @@ class RunStarted(Event):
     pack: str
     depth: int = 0
     parent_id: str | None = None
+    key: str = ""
+    """Of a child run: the same for the same question over the same context."""
+    seed: int = 0
+    """What is random in its REPL follows from this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,13 @@ class Replied(Event):
 
     turn: int
     completion: Completion
+    last: bool = False
+    """The one reply after a limit was reached."""
+    source: Source = "model"
+    request: Request | None = None
+    """What was sent; its messages go behind the first `kept` of those that were sent before it
+    in this run. None: it is told again from a record."""
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +106,9 @@ class CallStarted(Event):
     """Counted from 1 over the run."""
     model: str
     prompt: str
+    """The last message; `before` has those that go before it."""
+    before: tuple[Message, ...] = ()
+    source: Source = "model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +122,20 @@ class CallEnded(Event):
     usage: Usage
     seconds: float
     error: str = ""
+    source: Source = "model"
+    key: str = ""
+    """The same for the same model, messages and parameters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolEnded(Event):
+    """A cell has called a function of the user's."""
+
+    name: str
+    key: str
+    """The same for the same arguments."""
+    outcome: Any
+    """What the cell got: `[value]`, or `[None, type, text, arguments]` of what was raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +144,23 @@ class TurnEnded(Event):
 
     turn: int
     feedback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differed(Event):
+    """A run that goes on from its record has come to something else in this turn: what was
+    recorded from there on no longer counts, but as what was paid."""
+
+    turn: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(Event):
+    """Another process goes on with the run, from its record."""
+
+    recorded: Usage
+    """What was paid until then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ SCARCE = 4
 """The model is told what is left of a limit when that is less than one in so many."""
 
 NO_LIMIT = 1 << 60
+NOTHING = Usage()
 
 
 class Amount(NamedTuple):
@@ -84,7 +85,8 @@ class Ledger:
       8,192 tokens.
     - Dollars are known beforehand for models that can say their price.
 
-    `spent` is what was paid so far, to the token.
+    `spent` is what was paid so far, to the token. `earlier` was spent by the same run before,
+    in `elapsed_s` seconds: it counts towards the limits alone.
     """
 
     def __init__(
@@ -94,21 +96,24 @@ class Ledger:
         *,
         tree_id: str = "",
         parent: Ledger | None = None,
+        earlier: Usage = NOTHING,
+        elapsed_s: float = 0.0,
     ) -> None:
         self.limits = limits
         self.tree_id = tree_id
         """The outermost run."""
         self._clock = clock
-        self._began_s = clock()
+        self._began_s = clock() - elapsed_s
         self._upwards: tuple[Ledger, ...] = (self, *(parent._upwards if parent else ()))
         self._tree = self._upwards[-1]
         self._limit = Amount(
             limits.calls or NO_LIMIT,
             limits.tokens or NO_LIMIT,
             NO_LIMIT if limits.usd is None else round(limits.usd * 1_000_000),
-        )
+        ).minus(_amount(earlier))
         self._half = Amount(*(0 if most == NO_LIMIT else most // 2 for most in self._limit))
-        self._unlimited = self._limit == (NO_LIMIT, NO_LIMIT, NO_LIMIT)
+        self._unlimited = limits.calls is limits.tokens is limits.usd is None
+        self._earlier = earlier
         self._held = Amount()
         self._kept: dict[str, Amount] = {}
         self._all_kept = Amount()
@@ -147,7 +152,7 @@ class Ledger:
         if self._unlimited:
             return
         read = self._input_tokens(request)
-        growth = min(int(GROWTH_CHARS * self._ratio), self._limit.tokens // 8)
+        growth = max(0, min(int(GROWTH_CHARS * self._ratio), self._limit.tokens // 8))
         reply = min(request.max_tokens or LAST_REPLY_TOKENS, LAST_REPLY_TOKENS)
         wanted = self._cost(read + growth, reply, price)
         self._release(run_id)
@@ -166,7 +171,7 @@ class Ledger:
 
     def for_child(self) -> Ledger:
         """The ledger of a child run that starts now: half of what is left here is its own."""
-        limits, spent = self.limits, self.spent
+        limits, spent = self.limits, self.spent + self._earlier
         calls, tokens, usd, seconds = limits.calls, limits.tokens, limits.usd, self.left_s
         share = replace(
             limits,
@@ -201,7 +206,7 @@ class Ledger:
     def left(self) -> str:
         """What is left of each limit that little is left of, in words; empty when there is
         enough of all."""
-        limits, spent = self.limits, self.spent
+        limits, spent = self.limits, self.spent + self._earlier
         pots = (
             (limits.calls, spent.calls, "calls"),
             (limits.tokens, spent.tokens, "tokens"),
@@ -333,7 +338,7 @@ class Ledger:
     def _free(self, last_of: str | None = None) -> Amount:
         """What is neither spent nor kept here, but for the run whose last call it is."""
         spent = self.spent
-        free = self._limit.minus(Amount(spent.calls, spent.tokens, spent.microusd))
+        free = self._limit.minus(_amount(spent))
         free = free.minus(self._all_kept)
         return free if last_of is None else free.plus(self._kept.get(last_of, Amount()))
 
@@ -422,6 +427,10 @@ class Call:
         self.usage = completion.usage
         self._ledger._settle(self.request, self.usage)
         return completion
+
+
+def _amount(usage: Usage) -> Amount:
+    return Amount(usage.calls, usage.tokens, usage.microusd)
 
 
 def _lost(failed: BaseException) -> int:

@@ -39,6 +39,10 @@ class RunSpec:
     parent_id: str | None = None
     schema: Schema | None = None
     """What the answer has to look like; None leaves it to the model."""
+    key: str = ""
+    """Of a child run: the same for the same question over the same context."""
+    seed: int = 0
+    """What is random in its REPL follows from this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +64,5 @@ class ReplSpec:
     arguments])` gives `[value]`, or of a tool that raised `[None, type, text, arguments]`."""
     ahead: bool = True
     """Calls of loops are sent before the code reaches them, where it is certain to."""
+    seed: int | None = None
+    """What is random in the REPL follows from this; None: from nothing that is known."""

@@ -10,8 +10,9 @@ import contextvars
 import inspect
 import keyword
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from unspool.errors import ConfigurationError
@@ -30,6 +31,7 @@ RESERVED = frozenset(
 """Names in the REPL that are ours."""
 
 Function = Callable[..., Any]
+Around = Callable[[str, Sequence[Any], Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,9 @@ class Tools:
         offered = tuple(_described(name, function) for name, function in functions.items())
         return cls(dict(functions), offered)
 
-    def door(self, beyond: CallDoor) -> CallDoor:
+    def door(self, beyond: CallDoor, around: Around | None = None) -> CallDoor:
         """Answers calls of tools, and hands all others on to `beyond`. Called on the loop.
+        `around` is given each call of a tool, and makes it or not.
 
         A tool's result is `[value]`; of one that raised, `[None, type, text, arguments]`.
         """
@@ -65,7 +68,10 @@ class Tools:
             function = self.functions.get(name)
             if function is None:
                 return await beyond(name, args)
-            given, named = args
+            made = partial(call, function, *args)
+            return await (made() if around is None else around(name, args, made))
+
+        async def call(function: Function, given: list[Any], named: dict[str, Any]) -> Any:
             try:
                 async with slots:
                     return [await _called(function, given, named)]

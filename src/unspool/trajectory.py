@@ -9,7 +9,8 @@ from unspool.types import Observation, SubCall, Turn, Usage
 class Trajectory:
     """Collects the turns of one run from its events; those of child runs only add usage.
 
-    `usage` is what the run and all inside of it have spent so far.
+    `usage` is what the run and all inside of it have spent so far, `paid` what of it is
+    not told again from a record.
     """
 
     def __init__(self, run_id: str) -> None:
@@ -17,7 +18,7 @@ class Trajectory:
         self._turns: list[Turn] = []
         self._reply = ""
         self._started_s, self._open = 0.0, 0
-        self._usage = self.usage = Usage()
+        self._usage = self.usage = self.paid = Usage()
         self._observations: list[Observation] = []
         self._calls: list[SubCall] = []
 
@@ -27,6 +28,8 @@ class Trajectory:
             spent = event.completion.usage if isinstance(event, events.Replied) else event.usage
             self._usage += spent
             self.usage += spent
+            if getattr(event, "source", "") != "record":
+                self.paid += spent
         if event.run_id != self._run_id:
             return
         match event:
@@ -37,12 +40,14 @@ class Trajectory:
             case events.Replied():
                 self._reply = event.completion.text
             case events.CellEnded():
-                self._observations.append(event.observation)
+                self._saw(event.observation)
             case events.CallEnded():
                 self._calls.append(_sub_call(event))
             case events.TurnEnded():
                 self._turns.append(self._turn(event.turn, event.feedback, event.at_s))
                 self._open = 0
+            case events.Differed():
+                self._turns = [turn for turn in self._turns if turn.number < event.turn]
             case _:
                 pass
 
@@ -56,6 +61,12 @@ class Trajectory:
         if self._open and (self._reply or self._calls):
             self._turns.append(self._turn(self._open, "", at_s))
             self._open = 0
+
+    def _saw(self, seen: Observation) -> None:
+        """A cell that is run again in a turn that was cut short counts as it is now."""
+        number = seen.cell.number
+        self._observations = [one for one in self._observations if one.cell.number < number]
+        self._observations.append(seen)
 
     def _turn(self, number: int, feedback: str, at_s: float) -> Turn:
         return Turn(
@@ -77,4 +88,5 @@ def _sub_call(event: events.CallEnded) -> SubCall:
         usage=event.usage,
         seconds=event.seconds,
         error=event.error,
+        source=event.source,
     )

@@ -11,6 +11,10 @@ Role = Literal["system", "user", "assistant"]
 Status = Literal["complete", "turns", "usd", "tokens", "calls", "seconds", "cancelled", "failed"]
 """How a run ended: `complete`, or the name of the limit that ended it."""
 
+Source = Literal["model", "cache", "record"]
+"""Where a reply came from: a model, an earlier call that was the same, or the record of the
+run, of which this is a part that was run before."""
+
 OnText = Callable[[str], None]
 """Receives the pieces of a reply as they arrive."""
 
@@ -44,6 +48,8 @@ class Usage:
     lost_calls: int = 0
     """Requests that were sent and came to nothing: given up, cut off, garbage. The server may
     bill them, and nobody says how much: when not 0, the other fields are a lower bound."""
+    cache_hits: int = 0
+    """Sub-calls that were answered as an earlier one that was the same; they cost nothing."""
 
     def __add__(self, other: Usage) -> Usage:
         # Written out: it is done several times for each of thousands of calls.
@@ -56,6 +62,7 @@ class Usage:
             self.microusd + other.microusd,
             self.unpriced_calls + other.unpriced_calls,
             self.lost_calls + other.lost_calls,
+            self.cache_hits + other.cache_hits,
         )
 
     @property
@@ -118,6 +125,8 @@ class Cell:
     code: str
     number: int = 0
     """Counted from 1 over the whole run; 0 before it has been given one."""
+    clock: tuple[int, ...] | None = None
+    """What its first readings of clocks are to give, in nanoseconds; None: the real time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +170,10 @@ class Observation:
     """None: `answer` is as it was at the start."""
     seconds: float = 0.0
     """The cell's own time; waiting for models does not count."""
+    clock: tuple[int, ...] = ()
+    """What the cell read from clocks, in nanoseconds; of very many readings the first."""
+    lost: bool = False
+    """The cell was killed or died, and the state is as it was before it."""
 
     @property
     def finished(self) -> bool:
@@ -188,6 +201,7 @@ class SubCall:
     seconds: float
     error: str = ""
     """Empty when it was answered."""
+    source: Source = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +239,8 @@ class Result:
     """What went wrong, when `status` is `failed`; empty otherwise."""
     isolation: str = ""
     """What held the model's code, in one line."""
+    recorded: Usage = Usage()
+    """Of `usage`, what an earlier process has paid and the journal has given back."""
 
     @property
     def cost(self) -> float | None:

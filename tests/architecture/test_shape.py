@@ -16,9 +16,10 @@ SOURCE = Path(unspool.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 
 FILE_LINES, FUNCTION_LINES, PUBLIC_NAMES = 500, 60, 24
-ENGINE_LINES = 1_150
+ENGINE_LINES = 1_350
 """More than at first: the root model has a door of its own, which keeps the last reply's
-price, children have places of their own depth, and statements may run early."""
+price, children have places of their own depth, statements may run early, and a run is held to
+its record."""
 LINES = {"engine/loop.py": 150, "ports.py": 200}
 
 

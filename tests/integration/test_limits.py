@@ -59,12 +59,14 @@ def test_a_tree_of_runs_never_spends_more_than_it_may(
     assert usd is None or result.usage.microusd <= usd * 1_000_000
 
 
-ASKING = cell("r = llm_query_batched(['p'] * 50)\nprint([str(x) for x in r][-1])")
+ASKING = cell(
+    "r = llm_query_batched([f'p {i}' for i in range(50)])\nprint([str(x) for x in r][-1])"
+)
 
 
 def test_sub_calls_leave_the_last_reply_to_the_root() -> None:
     limits = Limits(calls=11)
-    result, server = solve([ASKING, "It is blue."], sub="x", limits=limits)
+    result, server = solve([ASKING, "It is blue."], sub="x", limits=limits, cache="off")
     assert (result.status, result.answer) == ("calls", "It is blue.")
     assert len(server.requests) == 11
     assert server.requests[-1].model == "root"
@@ -76,7 +78,7 @@ def test_sub_calls_leave_the_last_reply_to_the_root() -> None:
 
 def test_the_last_reply_may_still_complete_a_draft() -> None:
     script: list[Reply | str] = [
-        cell("r = llm_query_batched(['p'] * 50)\nanswer['content'] = 'draft'"),
+        cell("r = llm_query_batched([f'p {i}' for i in range(50)])\nanswer['content'] = 'draft'"),
         cell("FINAL(answer['content'] + ', completed')"),
     ]
     result, _ = solve(script, sub="x", limits=Limits(calls=5))
@@ -85,7 +87,7 @@ def test_the_last_reply_may_still_complete_a_draft() -> None:
 
 def test_a_draft_goes_before_a_last_reply_in_words() -> None:
     script: list[Reply | str] = [
-        cell("r = llm_query_batched(['p'] * 50)\nanswer['content'] = 'draft'"),
+        cell("r = llm_query_batched([f'p {i}' for i in range(50)])\nanswer['content'] = 'draft'"),
         "I could not finish.",
     ]
     result, _ = solve(script, sub="x", limits=Limits(calls=5))

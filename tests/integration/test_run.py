@@ -247,7 +247,7 @@ def test_a_limit_in_dollars_ends_the_run() -> None:
 
 def test_calls_beyond_the_limit_are_never_sent() -> None:
     result, server = solve(
-        [cell("r = llm_query_batched(['p'] * 50)\nanswer['content'] = len(r)")],
+        [cell("r = llm_query_batched([f'p {i}' for i in range(50)])\nanswer['content'] = len(r)")],
         sub=Reply("x", latency_s=0.05),
         limits=Limits(calls=11),
     )

@@ -53,10 +53,13 @@ class History:
             stop=pack.stop,
         )
 
-    def add(self, reply: str, feedback: str, *, turn: int, left: str = "") -> str:
+    def add(
+        self, reply: str, feedback: str, *, turn: int, left: str = "", before: str | None = None
+    ) -> str:
         """Appends a reply and what came of it; gives the message that the model is shown.
 
-        `left` says what is left of the limits of which little is.
+        `left` says what is left of the limits of which little is; `before` is what the model
+        was shown when this was run before, word for word.
         """
         pack = self._pack
         values = {**self._values, "turn": str(turn + 1)}
@@ -69,6 +72,7 @@ class History:
         shown = "\n\n".join(
             pack.fill(part, values) if part != feedback else part for part in parts if part
         )
+        shown = shown if before is None else before
         self._messages += [Message("assistant", reply or "(empty)"), Message("user", shown)]
         return shown
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from contextlib import suppress
 
 from unspool import events
 from unspool.budget import LimitReached
 from unspool.context.source import Context
+from unspool.engine.again import Again
 from unspool.engine.cells import Reply, parse
 from unspool.engine.early import Early
 from unspool.engine.finish import UNGROUNDED, Judge, Verdict
@@ -42,6 +44,7 @@ class Loop:
         self._spec, self._context, self._parts = spec, context, parts
         self._ledger, self._emit, self._door = ledger, emit, door
         self._root = Root(spec.run_id, parts, ledger=ledger, emit=emit)
+        self._again = Again(spec.run_id, parts.memory.record, emit)
         self._cells, self._turn = itertools.count(1), 0
         self.best: Answer | None = None
         self.seen: list[Observation] = []
@@ -51,7 +54,7 @@ class Loop:
         came of it in bounded size, until the answer is set in the REPL.
 
         Raises:
-            ModelError, SandboxError: the run cannot go on.
+            ModelError, SandboxError, JournalError: the run cannot go on.
         """
         spec, pack = self._spec, self._parts.pack
         history = History(spec, self._context, self._parts)
@@ -77,14 +80,21 @@ class Loop:
             async with self._early(repl) as early:
                 completion = await self._root.ask(history.request(), self._turn, early.grew)
                 reply = await early.rest(parse(completion.text), completion)
-            seen = early.joined(await self._run_cells(reply, await repl), reply.hint)
+            now = early.joined(await self._run_cells(reply, await repl), reply.hint)
+            seen = self._again.seen(self._turn, now)
             verdict = judge.judge(seen)
             if verdict.accepted:
                 self._emit(events.TurnEnded, turn=self._turn, feedback="")
                 return
             shown = self._feedback(reply, seen, verdict)
             judge.note(shown, looked=any(one.text for one in seen))
-            shown = history.add(completion.text, shown, turn=self._turn, left=self._ledger.left())
+            shown = history.add(
+                completion.text,
+                shown,
+                turn=self._turn,
+                left=self._ledger.left(),
+                before=self._again.feedback(self._turn),
+            )
             self._emit(events.TurnEnded, turn=self._turn, feedback=shown)
         self._turn += 1
         raise LimitReached("turns", "all turns are used up")
@@ -115,13 +125,13 @@ class Loop:
         if self._parts.pack.check_typed and typed_prompts(code):
             observation = Observation(cell, error=UNGROUNDED)
         else:
-            observation = await repl.run(cell)
+            observation = await self._again.run(cell, repl)
         self.best = observation.answer or self.best
         self.seen.append(observation)
         self._emit(events.CellEnded, turn=self._turn, observation=observation)
         return observation
 
-    def _feedback(self, reply: Reply, seen: list[Observation], verdict: Verdict) -> str:
+    def _feedback(self, reply: Reply, seen: Sequence[Observation], verdict: Verdict) -> str:
         shown = render(seen, self._parts.pack) if seen else reply.hint
         return "\n".join(part for part in (shown, verdict.advice) if part)
 

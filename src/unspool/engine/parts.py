@@ -12,6 +12,7 @@ from unspool.ending import to_its_end
 from unspool.engine.packs import Pack
 from unspool.errors import SandboxError
 from unspool.events import Event
+from unspool.memory import Memory
 from unspool.ports import CallDoor, Model, Repl, Sandbox
 from unspool.spec import ReplSpec, RunSpec
 from unspool.tools import Tools
@@ -37,6 +38,7 @@ class Parts:
     tools: Tools = field(default_factory=Tools)
     packages: tuple[str, ...] = ()
     """What cells can import besides the standard library."""
+    memory: Memory = field(default_factory=Memory)
     stream: bool = False
     """True: root replies are streamed, and told piece by piece."""
     early: bool = False
@@ -60,6 +62,7 @@ class Parts:
             memory_bytes=run.limits.memory_bytes,
             output_chars=run.limits.output_chars,
             tools=self.tools.offered,
+            seed=run.seed,
         )
 
     def child_root(self, depth: int) -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,15 +14,18 @@ from unspool.ending import cancelled, to_its_end
 from unspool.engine.loop import Loop
 from unspool.engine.parts import Parts
 from unspool.engine.subcalls import SubCallError, SubCalls
-from unspool.errors import ModelError, SandboxError, UnspoolError
+from unspool.errors import JournalError, ModelError, ReplayDiffers, SandboxError, UnspoolError
 from unspool.events import Event, emitter
+from unspool.keys import key_of
 from unspool.ledger import Ledger
 from unspool.ports import Model
 from unspool.salvage import printed
 from unspool.schema.value import DoesNotFit, Schema
 from unspool.spec import RunSpec
 from unspool.trajectory import Trajectory
-from unspool.types import Result, Status
+from unspool.types import Result, Status, Usage
+
+SEED_DIGITS = 15
 
 
 class Run:
@@ -38,7 +42,7 @@ class Run:
             parts,
             ledger=ledger,
             emit=self._emit,
-            door=parts.tools.door(self._sub_calls()),
+            door=parts.tools.door(self._sub_calls(), self._remembered),
         )
 
     def _sub_calls(self) -> SubCalls:
@@ -51,7 +55,21 @@ class Run:
             allowed=spec.max_depth > spec.depth,
             child=self._child if spec.max_depth > spec.depth + 1 else None,
             per_call=lambda model: parts.pack_of(model).items_per_call,
+            memory=parts.memory,
+            calls_made=parts.memory.record.calls_made(spec.run_id),
         )
+
+    async def _remembered(
+        self, name: str, args: Sequence[Any], call: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        """What a call of the user's function gave before; else it is made, and kept."""
+        key = key_of([name, *args])
+        outcome = self._parts.memory.record.tool(self._spec.run_id, key)
+        if outcome is None:
+            outcome = await call()
+            self._emit(events.ToolEnded, name=name, key=key, outcome=outcome)
+            await self._parts.memory.kept()
+        return outcome
 
     def tell(self, event: Event) -> None:
         """Takes note of an event of this run or of one inside of it, and hands it on."""
@@ -72,6 +90,7 @@ class Run:
         finally:
             self._ledger.close(self._spec.run_id)
         self._trajectory.cut_short(self._ledger.elapsed_s)
+        recorded = Usage() if self._spec.parent_id else self._parts.memory.record.usage
         result = Result(
             answer=self._answer(),
             status=status,
@@ -79,7 +98,10 @@ class Run:
             model=self._parts.root.name,
             run_id=self._spec.run_id,
             turns=self._trajectory.turns,
-            usage=self._trajectory.usage,
+            usage=self._trajectory.usage
+            if self._spec.parent_id
+            else recorded + self._trajectory.paid,
+            recorded=recorded,
             seconds=self._ledger.elapsed_s - started_s,
             error=error,
             isolation=isolation,
@@ -110,6 +132,8 @@ class Run:
             pack=parts.pack.name,
             depth=spec.depth,
             parent_id=spec.parent_id,
+            key=spec.key,
+            seed=spec.seed,
         )
 
     async def _until_an_end(self) -> tuple[Status, str]:
@@ -122,9 +146,9 @@ class Run:
             if loop.done():
                 return loop.result(), ""
             return ("cancelled" if stop.done() else "seconds"), ""
-        except (ModelError, SandboxError) as failed:
+        except (ModelError, SandboxError, JournalError) as failed:
             failed.run_id = self._spec.run_id
-            if not self._trajectory.turns:
+            if not self._trajectory.turns or isinstance(failed, ReplayDiffers):
                 raise
             return "failed", str(failed)
         except UnspoolError:
@@ -138,6 +162,10 @@ class Run:
             stop.cancel()
             await to_its_end(cancelled(loop))
 
+    def _next_child(self) -> str:
+        names = (f"{self._spec.run_id}.{number}" for number in self._children)
+        return next(name for name in names if not self._parts.memory.record.knows(name))
+
     async def _child(
         self, question: str, data: Any, root: Model | None, schema: Schema | None
     ) -> Any:
@@ -147,14 +175,18 @@ class Run:
             SubCallError: it ended without a complete answer.
             NoMoreChildren: the tree has as many as it may have.
         """
-        number, depth = next(self._children), self._spec.depth + 1
+        depth, memory = self._spec.depth + 1, self._parts.memory
         root = root or self._parts.child_root(depth)
+        key = key_of([root.name, question, data, schema and schema.wire])
+        run_id = memory.record.child(self._spec.run_id, key) or self._next_child()
         parts = replace(self._parts, root=root, listen=self.tell, stream=False)
         async with self._ledger.child(depth) as ledger:
             spec = replace(
                 self._spec,
                 question=question,
-                run_id=f"{self._spec.run_id}.{number}",
+                run_id=run_id,
+                key=key,
+                seed=int(key_of([self._spec.seed, run_id])[:SEED_DIGITS], 16),
                 parent_id=self._spec.run_id,
                 depth=depth,
                 limits=ledger.limits,

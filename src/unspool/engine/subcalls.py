@@ -11,13 +11,15 @@ from typing import Any
 from unspool.errors import UnspoolError
 from unspool.events import CallEnded, CallStarted, Emit
 from unspool.foreign import ask, price_of
+from unspool.keys import key_of_request
 from unspool.ledger import Ledger
+from unspool.memory import Memory
 from unspool.ports import Model
 from unspool.schema.asking import each, items_per_call, value_of, value_of_each
 from unspool.schema.faults import BadSchema
 from unspool.schema.items import text_of
 from unspool.schema.value import Schema
-from unspool.types import Message, Request
+from unspool.types import Message, Request, Source, Usage
 
 Child = Callable[[str, Any, Model | None, Schema | None], Awaitable[Any]]
 """Runs a child over a context, and gives its answer."""
@@ -33,6 +35,7 @@ class SubCalls:
     `child` is None where child runs may not be started: there `rlm_query` asks the
     sub-model, with the context in the prompt. `per_call` says how many short items a model
     is asked about at once when a cell does not say.
+    Calls are numbered from `calls_made` on.
     """
 
     def __init__(
@@ -45,12 +48,14 @@ class SubCalls:
         allowed: bool,
         child: Child | None,
         per_call: Callable[[Model], int] = lambda model: 1,
+        memory: Memory,
+        calls_made: int = 0,
     ) -> None:
         self._sub, self._models = sub, models
         self._ledger, self._emit = ledger, emit
         self._allowed, self._child, self._per_call = allowed, child, per_call
         self._slots = asyncio.Semaphore(ledger.limits.parallel)
-        self._count = 0
+        self._memory, self._count = memory, calls_made
 
     async def __call__(self, name: str, args: Sequence[Any]) -> Any:
         """See `unspool.ports.CallDoor`."""
@@ -91,19 +96,36 @@ class SubCalls:
     async def _send(
         self, model: Model, messages: tuple[Message, ...], wire: Mapping[str, Any] | None
     ) -> str:
-        ledger = self._ledger
         request = Request(
             messages,
             schema=wire,
-            tree_id=ledger.tree_id,
-            hedge_s=ledger.limits.hedge_seconds,
+            tree_id=self._ledger.tree_id,
+            hedge_s=self._ledger.limits.hedge_seconds,
         )
-        prompt, chars = messages[-1].content, sum(len(one.content) for one in messages)
-        call = ledger.call(request, partial(price_of, model))
+        key = key_of_request(model, request)
+        reply, free = await self._memory.cache.reply(key, partial(self._told, key, model, request))
+        if free:
+            known = self._memory.record.call(key)  # so that no later call takes it
+            source: Source = "cache" if known is None else "record"
+            self._emit_call(key, model, request, source)(reply, Usage(cache_hits=1), 0.0, "")
+        return reply
+
+    async def _told(self, key: str, model: Model, request: Request) -> str:
+        """What the record has of such a call; else it is made."""
+        known = self._memory.record.call(key)
+        if known is None:
+            return await self._paid(key, model, request)
+        ended = self._emit_call(key, model, request, "record")
+        ended(known.reply, known.usage, known.seconds, known.error)
+        if known.error:
+            raise SubCallError(known.error)
+        return known.reply
+
+    async def _paid(self, key: str, model: Model, request: Request) -> str:
+        call = self._ledger.call(request, partial(price_of, model))
         async with self._slots, call:
-            self._count += 1
-            number, started_s = self._count, time.monotonic()
-            self._emit(CallStarted, call=number, model=model.name, prompt=prompt)
+            started_s = time.monotonic()
+            ended = self._emit_call(key, model, request, "model")
             reply, error = "", "cancelled"
             try:
                 reply = (await call.pay(ask(model, call.request))).text
@@ -112,17 +134,41 @@ class SubCalls:
                 error = str(failed)
                 raise
             finally:
-                self._emit(
-                    CallEnded,
-                    call=number,
-                    model=model.name,
-                    prompt_chars=chars,
-                    reply=reply,
-                    usage=call.usage,
-                    seconds=time.monotonic() - started_s,
-                    error=error,
-                )
+                ended(reply, call.usage, time.monotonic() - started_s, error)
+        await self._memory.kept()
         return reply
+
+    def _emit_call(
+        self, key: str, model: Model, request: Request, source: Source
+    ) -> Callable[[str, Usage, float, str], None]:
+        """Tells that a call begins; what it gives tells that it has ended."""
+        self._count += 1
+        number, messages = self._count, request.messages
+        *before, last = messages
+        self._emit(
+            CallStarted,
+            call=number,
+            model=model.name,
+            prompt=last.content,
+            before=tuple(before),
+            source=source,
+        )
+
+        def ended(reply: str, usage: Usage, seconds: float, error: str) -> None:
+            self._emit(
+                CallEnded,
+                call=number,
+                model=model.name,
+                prompt_chars=sum(len(one.content) for one in messages),
+                reply=reply,
+                usage=usage,
+                seconds=seconds,
+                error=error,
+                source=source,
+                key=key,
+            )
+
+        return ended
 
     def _model(self, name: str | None) -> Model:
         if name is None:

@@ -39,7 +39,7 @@ def load(source: Any) -> Context:
 def _load(source: Any) -> Context:
     if isinstance(source, Context):
         return source
-    if isinstance(source, Path) or (isinstance(source, str) and _names_a_file(source)):
+    if isinstance(source, Path) or (isinstance(source, str) and names_a_file(source)):
         return _read([Path(source)])
     if isinstance(source, str):
         return Context(str(source))
@@ -64,7 +64,8 @@ def _named(source: Any) -> str:
     return str(source) if isinstance(source, Path) else f"a {type(source).__name__}"
 
 
-def _names_a_file(text: str) -> bool:
+def names_a_file(text: str) -> bool:
+    """Whether a context given as text is taken for the name of a file or folder."""
     if len(text) > LONGEST_PATH_CHARS or not text.strip() or "\n" in text or "\0" in text:
         return False
     return os.path.exists(text)

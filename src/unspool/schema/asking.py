@@ -54,13 +54,13 @@ async def value_of(send: Send, prompt: str, schema: Schema | None) -> Any:
         return await send((Message("user", prompt),), None)
     asked = Message("user", f"{prompt}\n\n{schema.instruction}")
     messages: tuple[Message, ...] = (asked,)
-    for _ in range(TRIES):
+    for number in range(1, TRIES + 1):
         reply = await send(messages, schema.wire)
         try:
             return schema.parse(reply)
         except DoesNotFit as wrong:
             why = str(wrong)
-        again = f"That does not fit: {why}\n{schema.instruction}"
+        again = f"That does not fit (reply {number} of {TRIES}): {why}\n{schema.instruction}"
         messages = (asked, Message("assistant", reply or "(empty)"), Message("user", again))
     raise Unanswered(f"no reply of {TRIES} fits the schema: {why}; the last: {reply[:200]!r}")
 

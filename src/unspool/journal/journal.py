@@ -1,0 +1,202 @@
+"""The journal: the durable record of runs, in one file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from unspool import events
+from unspool.context.source import Context
+from unspool.errors import JournalError
+from unspool.journal import contexts, reading
+from unspool.journal.codec import Codec, Values
+from unspool.journal.lock import RunLock, is_under_way
+from unspool.journal.reading import Past, RunRow
+from unspool.journal.recording import Recording
+from unspool.journal.store import explained, fetch_text, for_reading
+from unspool.journal.writer import Writer
+
+KEPT_CHARS = 64 << 20
+"""A longer context is known by its hash alone."""
+KEPT_FILE_CHARS = 4 << 20
+"""The same for one that can be read again from where it came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a run before it begins."""
+
+    id: str
+    question: str
+    model: str
+    setup: Mapping[str, Any] = field(default_factory=dict)
+    """What it is made with, as far as that is JSON: models, limits, schema. Never keys."""
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """Where the context came from; empty: from memory."""
+    session: str = ""
+    forked_from: str = ""
+    forked_turn: int = 0
+
+
+class Journal:
+    """The runs in one file. Any number of processes may use it at the same time.
+
+    `keep_contexts=False`: contexts are known by their hashes alone, and a run is resumed with
+    the context that it is given then, or that is where the first one came from.
+    """
+
+    def __init__(self, path: Path, values: Values, *, keep_contexts: bool = True) -> None:
+        self.path, self._values = path, values
+        self._codec = Codec(values)
+        self._keep_contexts = keep_contexts
+        self._writer = Writer(path)
+
+    def begin(self, about: About, context: Context) -> Recording:
+        """Records a new run. To be ended with `Recording.aclose`."""
+        lock = self._lock(about.id)
+        lock.take()
+        recording = Recording(self._writer, self._codec, lock, about.id)
+        recording.write(partial(_insert, recording, about))
+        self._know(recording, about, context)
+        return recording
+
+    def take(self, run_id: str) -> tuple[RunRow, Past, Recording]:
+        """Goes on with a run: what is known of it, what happened, and what records the rest.
+
+        Raises:
+            JournalError: there is no such run, or a process has it that is under way.
+        """
+        lock = self._lock(self.row(run_id).id)
+        lock.take()
+        try:
+            row = self.row(run_id)
+            past = self.past(row)
+        except BaseException:
+            lock.release()
+            raise
+        recording = Recording(self._writer, self._codec, lock, row.id, row.number, past.events)
+        return row, past, recording
+
+    def row(self, run_id: str) -> RunRow:
+        """The run of that name, or the only one whose name begins so.
+
+        Raises:
+            JournalError: there is none, or more than one.
+        """
+        with self._reading() as connection:
+            return reading.run(connection, run_id)
+
+    def runs(self) -> list[RunRow]:
+        """All runs, the latest first; none where there is no journal yet."""
+        if not self.path.exists():
+            return []
+        with self._reading() as connection:
+            return list(reading.runs(connection))
+
+    def past(self, row: RunRow) -> Past:
+        """What happened in a run and in those inside of it."""
+        with self._reading() as connection:
+            return reading.past(connection, row, self._codec)
+
+    def is_under_way(self, run_id: str) -> bool:
+        """Whether some process is at that run."""
+        return is_under_way(self._locks, run_id)
+
+    def context(self, row: RunRow) -> Context | None:
+        """The context of a run, where its text was kept."""
+        with self._reading() as connection:
+            try:
+                return contexts.fetch(connection, row.context, self._values)
+            except ValueError as damaged:
+                raise JournalError(
+                    f"the context of run {row.id} is damaged in the journal: {damaged}. Give it"
+                    " again (context=)."
+                ) from damaged
+
+    def fingerprint(self, context: Context) -> str:
+        """The hash that a context is known by."""
+        return contexts.fingerprint(context, self._values)
+
+    async def find(self, key: str) -> str | None:
+        """The reply that any run has had to a sub-call of that key."""
+        return await asyncio.to_thread(self._find, key)
+
+    def close(self) -> None:
+        """Writes what waits. The journal may be used again."""
+        self._writer.close()
+
+    def _find(self, key: str) -> str | None:
+        if not self.path.exists():
+            return None
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT run, kind, body FROM events JOIN replies USING (seq) WHERE key = ?", (key,)
+            ).fetchone()
+            if row is None:
+                return None
+            run, kind, body = row
+            try:
+                fetch = partial(fetch_text, connection)
+                found = self._codec.decode(kind, run, body, fetch)
+            except ValueError:  # a damaged reply is none
+                return None
+        return found.reply if isinstance(found, events.CallEnded) else None
+
+    def _know(self, recording: Recording, about: About, context: Context) -> None:
+        """Finds the hash of a context and keeps it, beside the run."""
+        most = KEPT_FILE_CHARS if about.origin else KEPT_CHARS
+
+        def work() -> None:
+            name = contexts.fingerprint(context, self._values)
+            recording.write(partial(_name_context, recording, name))
+            if self._keep_contexts and context.chars <= most:
+                contexts.keep(self.path, context, name, self._values)
+
+        recording.beside(work)
+
+    def _lock(self, run_id: str) -> RunLock:
+        return RunLock(self._locks, run_id)
+
+    @property
+    def _locks(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-locks")
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with explained(self.path):
+            connection = for_reading(self.path)
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+
+def _insert(recording: Recording, about: About, connection: sqlite3.Connection) -> None:
+    done = connection.execute(
+        "INSERT INTO runs (id, started, question, model, setup, origin, session, forked_from,"
+        " forked_turn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            about.id,
+            time.time(),
+            about.question,
+            about.model,
+            json.dumps(about.setup),
+            json.dumps(about.origin),
+            about.session,
+            about.forked_from,
+            about.forked_turn,
+        ),
+    )
+    recording.number = done.lastrowid or 0
+
+
+def _name_context(recording: Recording, name: str, connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE runs SET context = ? WHERE number = ?", (name, recording.number))

@@ -1,0 +1,388 @@
+"""Runs and the journal: what a run begins, goes on or is told again from."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from unspool import events
+from unspool.budget import Limits
+from unspool.cache import Cache
+from unspool.config import Settings
+from unspool.context.source import Context
+from unspool.errors import ConfigurationError, ContextError, JournalError
+from unspool.journal.codec import Values
+from unspool.journal.journal import About, Journal
+from unspool.journal.reading import Past, RunRow
+from unspool.journal.recording import Recording
+from unspool.loaders.sources import load as load_context
+from unspool.loaders.sources import names_a_file
+from unspool.memory import Memory
+from unspool.record import OnDifference, Record, before_turn
+from unspool.sandboxes.worker import wire
+from unspool.schema.value import Schema
+from unspool.spec import Tool
+from unspool.trajectory import Trajectory
+from unspool.types import Result
+
+FILE = "journal.db"
+VALUES = Values(
+    dumps=lambda value: wire.dumps(wire.encode(value)),
+    loads=lambda text: wire.decode(wire.loads(text)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run to be made, and what is known of it already."""
+
+    question: str
+    context: Context
+    schema: Schema | None = None
+    run_id: str = field(default_factory=lambda: secrets.token_hex(6))
+    seed: int = field(default_factory=lambda: secrets.randbits(60))
+    record: Record = field(default_factory=Record)
+    recording: Recording | None = None
+    ended: Result | None = None
+    """Of a run that is complete: there is nothing to be done."""
+
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """Where the context can be read again."""
+    forked_from: str = ""
+    forked_turn: int = 0
+
+    def memory(self, caching: str, journal: Journal | None) -> Memory:
+        """What the run remembers, and how it keeps what it is told."""
+        find = journal.find if caching == "all" and journal is not None else None
+        cache = Cache(on=caching != "off", find=find)
+        if self.recording is None:
+            return Memory(self.record, cache)
+        return Memory(self.record, cache, self.recording.kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What an `RLM` was made with, as far as it can be written down. Never keys."""
+
+    models: tuple[str | None, ...]
+    """Root, sub-model and those of child runs; None: an object."""
+    base_url: str | None
+    max_depth: int
+    limits: Limits
+    pack: str | None
+    retries: int
+    isolation: str
+    tools: tuple[Tool, ...]
+    packages: tuple[str, ...]
+    sandbox: str | None
+    early: bool
+    cache: str
+
+    def plain(self, schema: Schema | None) -> Mapping[str, Any]:
+        """As JSON-like data."""
+        data = asdict(self)
+        url = urlsplit(self.base_url or "")
+        if url.username or url.password or url.query:
+            data["base_url"] = url._replace(netloc=url.netloc.rpartition("@")[2], query="").geturl()
+        return {**data, "schema": None if schema is None else dict(schema.wire)}
+
+
+class Journals:
+    """The journals of a process: one for each file."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[Path, bool], Journal] = {}
+        self._lock = threading.Lock()
+
+    def find(
+        self, given: str | Path | bool | None, settings: Settings, *, keep_contexts: bool = True
+    ) -> Journal | None:
+        """The journal that is asked for: a file, None for the user's own, False for none."""
+        usual = settings.journal or str(settings.home / FILE)
+        if given is False or (given is None and usual == "off"):
+            return None
+        path = Path(given if isinstance(given, (str, Path)) else usual)
+        key = (path.expanduser().absolute(), keep_contexts)
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = Journal(key[0], VALUES, keep_contexts=keep_contexts)
+            return self._made[key]
+
+    async def aclose(self) -> None:
+        """Writes what waits."""
+        with self._lock:
+            made = list(self._made.values())
+        for journal in made:
+            journal.close()
+
+    def forked(self) -> None:
+        """In a forked process: nothing that is open is this process's own."""
+        self._made, self._lock = {}, threading.Lock()
+
+
+def begun(journal: Journal | None, task: Task, model: str, setup: Setup, *, insists: bool) -> Task:
+    """`task`, recorded from now on. Unless the user insists on a journal, one that cannot be
+    had is done without, which a warning tells.
+
+    Raises:
+        JournalError: it cannot be had.
+    """
+    if journal is None or task.recording is not None:
+        return task
+    about = About(
+        task.run_id,
+        task.question,
+        model,
+        setup.plain(task.schema),
+        task.origin,
+        forked_from=task.forked_from,
+        forked_turn=task.forked_turn,
+    )
+    try:
+        return replace(task, recording=journal.begin(about, task.context))
+    except JournalError as failed:
+        if insists:
+            raise
+        warnings.warn(f"this run is not recorded: {failed}", stacklevel=2)
+        return task
+
+
+def recorded_too(
+    recording: Recording, listen: Callable[[events.Event], None]
+) -> Callable[[events.Event], None]:
+    """Has each event recorded before it is told."""
+
+    def both(event: events.Event) -> None:
+        recording.listen(event)
+        listen(event)
+
+    return both
+
+
+def resumed(
+    journal: Journal,
+    run_id: str,
+    context: Context | None,
+    on_difference: OnDifference,
+    model: str,
+) -> Task:
+    """What is left to do of a run.
+
+    Raises:
+        JournalError: there is no such run, it is under way, or damaged beyond use.
+        ContextError: its context is another one now, or cannot be had.
+    """
+    row, past, recording = journal.take(run_id)
+    try:
+        warn_of(past, row)
+        checked_model(row, model)
+        result = _result(row, past)
+        if result is not None and result.complete:
+            recording.release()
+            return Task(row.question, Context(""), run_id=row.id, ended=result)
+        found = context_of(journal, row, context, on_difference)
+        record = Record(past.events, on_difference)
+        seed = record.seed(row.id)
+        if not past.events:
+            record, seed = Record(), None
+        recording.resumed(record.usage, record.elapsed_s)
+        return Task(
+            row.question,
+            found,
+            schema_of(row),
+            run_id=row.id,
+            seed=secrets.randbits(60) if seed is None else seed,
+            record=record,
+            recording=recording,
+        )
+    except BaseException:
+        recording.release()
+        raise
+
+
+def forked(
+    journal: Journal, run_id: str, turn: int, context: Context | None, on_difference: OnDifference
+) -> Task:
+    """A new run that begins as another one did, up to a turn, counted from 1.
+
+    Raises:
+        JournalError: there is no such run, or it did not come to that turn.
+        ContextError: its context is another one now, or cannot be had.
+    """
+    row = journal.row(run_id)
+    past = journal.past(row)
+    warn_of(past, row)
+    reached = [
+        event.turn
+        for event in past.events
+        if isinstance(event, events.TurnStarted) and event.run_id == row.id
+    ]
+    if not 1 <= turn <= max(reached, default=0):
+        raise JournalError(f"run {row.id} has turns 1 to {max(reached, default=0)}, no {turn}.")
+    name = secrets.token_hex(6)
+    record = Record(renamed(before_turn(past.events, row.id, turn), row.id, name), on_difference)
+    return Task(
+        row.question,
+        context_of(journal, row, context, on_difference),
+        schema_of(row),
+        forked_from=row.id,
+        forked_turn=turn,
+        origin=json.loads(row.origin),
+        run_id=name,
+        seed=record.seed(name) or secrets.randbits(60),
+        record=record,
+    )
+
+
+def replayed(row: RunRow, past: Past, context: Context, on_difference: OnDifference) -> Task:
+    """A run that is told again from its record alone."""
+    record = Record(past.events, on_difference)
+    return Task(
+        row.question,
+        context,
+        schema_of(row),
+        run_id=row.id,
+        seed=record.seed(row.id) or 0,
+        record=record,
+    )
+
+
+def renamed(past: Iterable[events.Event], old: str, new: str) -> Iterable[events.Event]:
+    """The same events of a tree of another name."""
+    for event in past:
+        changed: dict[str, Any] = {"run_id": new + event.run_id.removeprefix(old)}
+        if isinstance(event, events.RunStarted) and event.parent_id is not None:
+            changed["parent_id"] = new + event.parent_id.removeprefix(old)
+        yield replace(event, **changed)
+
+
+def context_of(
+    journal: Journal, row: RunRow, given: Context | None, on_difference: OnDifference
+) -> Context:
+    """The context of a recorded run: what is given, what was kept, or where it came from.
+
+    Raises:
+        ContextError: it is another one than it was, and the user has not chosen what to do;
+            or it cannot be had at all.
+    """
+    kept = journal.context(row)
+    if given is None:
+        given = _from_origin(json.loads(row.origin), kept)
+    if given is None and kept is None:
+        raise ContextError(
+            f"the context of run {row.id} was not kept: give the same one again (context=), or"
+            " the same files on the command line."
+        )
+    if given is None or not row.context or journal.fingerprint(given) == row.context:
+        return kept if given is None and kept is not None else _first(given, kept)
+    if on_difference == "anew":
+        return given
+    if on_difference == "record" and kept is not None:
+        return kept
+    raise ContextError(
+        f"the context of run {row.id} has changed since ({row.origin}). Go on with what it is now"
+        " (on_difference='anew')"
+        + (
+            ", or with what it was ('record')."
+            if kept is not None
+            else "; what it was is not kept."
+        )
+    )
+
+
+def origin_of(source: Any) -> Mapping[str, Any]:
+    """Where a context can be read again; empty when it is in memory alone."""
+    if isinstance(source, Path) or (isinstance(source, str) and names_a_file(source)):
+        return {"paths": [str(Path(source).absolute())]}
+    if isinstance(source, (list, tuple)) and source and all(isinstance(s, Path) for s in source):
+        return {"paths": [str(path.absolute()) for path in source]}
+    return {}
+
+
+def warn_of(past: Past, row: RunRow) -> None:
+    """Says what of a run is damaged."""
+    if past.faults:
+        shown = "; ".join(past.faults[:3])
+        warnings.warn(
+            f"{len(past.faults):,} events of run {row.id} are damaged and count as not recorded:"
+            f" {shown}",
+            stacklevel=2,
+        )
+
+
+def result_of(row: RunRow, past: Past) -> Result:
+    """What a recorded run has come to, so far."""
+    result = _result(row, past)
+    if result is not None:
+        return result
+    turns = trajectory_of(row, past)
+    return Result(
+        answer=None,
+        status="failed",
+        question=row.question,
+        model=row.model,
+        run_id=row.id,
+        turns=turns.turns,
+        usage=turns.usage,
+        seconds=row.seconds,
+        error="the run has not ended: `unspool resume` goes on with it",
+    )
+
+
+def trajectory_of(row: RunRow, past: Past) -> Trajectory:
+    """The fold over the events of a recorded run."""
+    trajectory = Trajectory(row.id)
+    for event in past.events:
+        trajectory.add(event)
+    return trajectory
+
+
+def schema_of(row: RunRow) -> Schema | None:
+    """The form of a recorded run's answer. A value of it is plain data: what class it was made
+    into is not recorded."""
+    form = json.loads(row.setup).get("schema")
+    return None if form is None else Schema.of_json(form, trusted=True)
+
+
+def checked_model(row: RunRow, model: str) -> None:
+    """
+    Raises:
+        ConfigurationError: the run was made with another model.
+    """
+    if row.model != model:
+        raise ConfigurationError(
+            f"run {row.id} was made with {row.model!r}, not with {model!r}: resume it with the"
+            " same model, or fork it."
+        )
+
+
+def _result(row: RunRow, past: Past) -> Result | None:
+    last = past.events[-1] if past.events else None
+    if not isinstance(last, events.RunEnded) or last.run_id != row.id:
+        return None
+    return replace(last.result, turns=trajectory_of(row, past).turns)
+
+
+def _first(given: Context | None, kept: Context | None) -> Context:
+    found = given if given is not None else kept
+    assert found is not None
+    return found
+
+
+def _from_origin(origin: Mapping[str, Any], kept: Context | None) -> Context | None:
+    paths = origin.get("paths")
+    if not paths:
+        return None
+    try:
+        return load_context([Path(path) for path in paths])
+    except ContextError:
+        if kept is None:
+            raise
+        return None

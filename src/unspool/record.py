@@ -1,0 +1,221 @@
+"""What a run has been told before: the fold from its events to what it need not ask again."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from unspool import events
+from unspool.types import Completion, Observation, Usage
+
+OnDifference = Literal["stop", "record", "anew"]
+"""What to do where cells come to something else than was recorded: stop with an error; go on
+as if they had come to what was recorded; or go on from what they have come to now."""
+
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTurn:
+    """What came of a turn that has ended."""
+
+    observations: tuple[Observation, ...]
+    feedback: str
+
+
+@dataclass(slots=True)
+class _Run:
+    """What is known of one run of the tree."""
+
+    turn: int = 0
+    replies: dict[tuple[int, bool], Completion] = field(default_factory=dict)
+    seen: dict[int, list[Observation]] = field(default_factory=lambda: defaultdict(list))
+    turns: dict[int, RecordedTurn] = field(default_factory=dict)
+    failures: list[tuple[int, events.CallEnded]] = field(default_factory=list)
+    cells: dict[int, Observation] = field(default_factory=dict)
+    calls: int = 0
+    tools: list[events.ToolEnded] = field(default_factory=list)
+
+
+class Record:
+    """What one tree of runs has been told, each thing to be told again once. Empty for a run
+    that begins.
+
+    Replies to roots are found by their turn. Sub-calls are found by what was asked, wherever in
+    the tree: their order may be another one each time. A call that failed fails again where
+    what came of it was recorded; in the turn that was cut short, it is tried again.
+    """
+
+    def __init__(
+        self, past: Iterable[events.Event] = (), on_difference: OnDifference = "stop"
+    ) -> None:
+        self.on_difference = on_difference
+        self.usage = Usage()
+        """What was paid for all of it."""
+        self.elapsed_s = 0.0
+        """When the last of it happened, in seconds from the start."""
+        self._runs: dict[str, _Run] = defaultdict(_Run)
+        self._calls: dict[str, deque[events.CallEnded]] = defaultdict(deque)
+        self._tools: dict[tuple[str, str], deque[Any]] = defaultdict(deque)
+        self._children: dict[tuple[str, str], deque[str]] = defaultdict(deque)
+        self._seeds: dict[str, int] = {}
+        for event in past:
+            self._add(event)
+        self._settle()
+
+    def __bool__(self) -> bool:
+        return bool(self._runs)
+
+    def reply(self, run_id: str, turn: int, *, last: bool = False) -> Completion | None:
+        """What the root model said in that turn."""
+        run = self._runs.get(run_id)
+        return None if run is None else run.replies.get((turn, last))
+
+    def call(self, key: str) -> events.CallEnded | None:
+        """What came of a sub-call of that key; each is given once."""
+        found = self._calls.get(key)
+        return found.popleft() if found else None
+
+    def tool(self, run_id: str, key: str) -> Any:
+        """What a call of the user's function gave; each is given once. None: nothing is known."""
+        found = self._tools.get((run_id, key))
+        return found.popleft() if found else None
+
+    def turn(self, run_id: str, turn: int) -> RecordedTurn | None:
+        """What came of a turn, if it was ended."""
+        run = self._runs.get(run_id)
+        return None if run is None else run.turns.get(turn)
+
+    def cell(self, run_id: str, number: int) -> Observation | None:
+        """What came of a cell."""
+        run = self._runs.get(run_id)
+        return None if run is None else run.cells.get(number)
+
+    def calls_made(self, run_id: str) -> int:
+        """The highest number that a call of that run has had."""
+        run = self._runs.get(run_id)
+        return 0 if run is None else run.calls
+
+    def seed(self, run_id: str) -> int | None:
+        """What was random in that run's REPL followed from this."""
+        return self._seeds.get(run_id)
+
+    def child(self, parent_id: str, key: str) -> str | None:
+        """The name of a child run that was asked the same; each is given once."""
+        found = self._children.get((parent_id, key))
+        return found.popleft() if found else None
+
+    def knows(self, run_id: str) -> bool:
+        """Whether there is anything of that run."""
+        return run_id in self._runs
+
+    def differs(self, run_id: str, turn: int, seen: Sequence[Observation]) -> str:
+        """How what came of a turn now is different from what was recorded; empty: it is not,
+        or nothing was recorded."""
+        recorded = self.turn(run_id, turn)
+        return "" if recorded is None else difference(recorded.observations, seen)
+
+    def forget(self, run_id: str, turn: int) -> None:
+        """Drops what was recorded of that run from that turn's end on, for it went otherwise."""
+        run = self._runs[run_id]
+        run.replies = {at: one for at, one in run.replies.items() if at[0] <= turn}
+        run.turns = {at: one for at, one in run.turns.items() if at < turn}
+        run.cells = {}
+
+    def _add(self, event: events.Event) -> None:
+        run = self._runs[event.run_id]
+        self.elapsed_s = max(self.elapsed_s, event.at_s)
+        match event:
+            case events.RunStarted():
+                self._run_started(event)
+            case events.TurnStarted():
+                run.turn = event.turn
+            case events.Replied() | events.Unanswered():
+                self._root_answered(run, event)
+            case events.CellEnded():
+                self._cell_ended(run, event)
+            case events.CallEnded():
+                self._call_ended(run, event)
+            case events.ToolEnded():
+                self._tools[event.run_id, event.key].append(event.outcome)
+            case events.TurnEnded():
+                run.turns[event.turn] = RecordedTurn(tuple(run.seen[event.turn]), event.feedback)
+            case events.Differed():
+                self.forget(event.run_id, event.turn)
+
+    def _run_started(self, event: events.RunStarted) -> None:
+        if event.parent_id is not None and event.run_id not in self._seeds:
+            self._children[event.parent_id, event.key].append(event.run_id)
+        self._seeds[event.run_id] = event.seed
+
+    def _root_answered(self, run: _Run, event: events.Replied | events.Unanswered) -> None:
+        if isinstance(event, events.Unanswered):
+            self.usage += event.usage
+            return
+        if run.replies.get((event.turn, event.last)) != event.completion:  # else told again
+            self.usage += event.completion.usage
+        run.replies[event.turn, event.last] = event.completion
+
+    def _cell_ended(self, run: _Run, event: events.CellEnded) -> None:
+        seen, number = run.seen[event.turn], event.observation.cell.number
+        seen[:] = [one for one in seen if one.cell.number < number]
+        seen.append(event.observation)
+        run.cells[number] = event.observation
+
+    def _call_ended(self, run: _Run, event: events.CallEnded) -> None:
+        self.usage += event.usage
+        run.calls = max(run.calls, event.call)
+        if event.error:
+            run.failures.append((run.turn, event))
+        else:
+            self._calls[event.key].append(event)
+
+    def _settle(self) -> None:
+        """Failures that somebody has been told of are part of what happened."""
+        for run in self._runs.values():
+            for turn, call in run.failures:
+                if turn in run.turns:
+                    self._calls[call.key].append(call)
+
+
+def before_turn(past: Iterable[events.Event], run_id: str, turn: int) -> Iterator[events.Event]:
+    """The events of a tree up to where that turn of that run begins."""
+    for event in past:
+        if isinstance(event, events.TurnStarted) and event.run_id == run_id and event.turn >= turn:
+            return
+        yield event
+
+
+def difference(before: Sequence[Observation], now: Sequence[Observation]) -> str:
+    """The first way in which two accounts of a turn differ, in words; empty: in none.
+
+    Times do not count, nor addresses in memory, nor how the code was cut into cells.
+    """
+    for what in ("stdout", "stderr", "value", "error"):
+        old, new = (_joined(one, what) for one in (before, now))
+        if old != new:
+            return f"{what} was {_around(old, new)!r}, and is {_around(new, old)!r}"
+    if _answer(before) != _answer(now):
+        return f"the answer was {str(_answer(before))[:80]!r}, and is {str(_answer(now))[:80]!r}"
+    return ""
+
+
+def _joined(seen: Sequence[Observation], what: str) -> str:
+    texts = (getattr(one, what) for one in seen)
+    whole = "".join(one if isinstance(one, str) else one.text for one in texts)
+    return _ADDRESS.sub("0x...", whole)
+
+
+def _answer(seen: Sequence[Observation]) -> Any:
+    answers = [one.answer for one in seen if one.answer is not None]
+    return None if not answers else (answers[-1].ready, repr(answers[-1].value))
+
+
+def _around(text: str, other: str) -> str:
+    """The part of `text` where it stops being like `other`."""
+    at = next((i for i, pair in enumerate(zip(text, other, strict=False)) if len(set(pair)) > 1), 0)
+    start = max(0, at - 20)
+    return text[start : start + 80]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import threading
@@ -22,11 +23,23 @@ from unspool.engine.run import Run
 from unspool.errors import ConfigurationError
 from unspool.events import Event, RunEnded
 from unspool.journal.journal import Journal
-from unspool.journals import Journals, Setup, Task, begun, forked, origin_of, recorded_too, resumed
+from unspool.journals import (
+    Journals,
+    Setup,
+    Task,
+    begun,
+    context_of,
+    forked,
+    origin_of,
+    recorded_too,
+    replayed,
+    resumed,
+)
 from unspool.ledger import Ledger
 from unspool.loaders.sources import load as load_context
 from unspool.models.gate import Gates
 from unspool.models.http import HttpPool
+from unspool.models.offline import Offline
 from unspool.ports import Model, Sandbox
 from unspool.record import OnDifference
 from unspool.runtimes.thread import LoopThread
@@ -35,6 +48,7 @@ from unspool.sandboxes.worker.shapes import ShapeError, build, schema_of
 from unspool.sandboxing import Sandboxes
 from unspool.schema.faults import BadSchema
 from unspool.schema.value import Schema
+from unspool.session import HeldSandbox, Session
 from unspool.spec import RunSpec
 from unspool.tools import Tools
 from unspool.types import Result, Usage
@@ -256,13 +270,20 @@ class RLM:
             ReplayDiffers: a cell came to something else than was recorded.
             ContextError: the context is another one now, or cannot be had.
         """
+        row = self._kept.row(run_id)
+        if row.session not in ("", row.id):
+            session, result = self._conversation(run_id, context, on_difference)
+            session.close()
+            return result
         return self._start(self._resumed(run_id, context, on_difference)).result()
 
     async def aresume(
         self, run_id: str, context: Any = None, *, on_difference: OnDifference = "stop"
     ) -> Result:
         """`resume`, awaited."""
-        return await self._start(self._resumed(run_id, context, on_difference)).aresult()
+        return await asyncio.to_thread(
+            partial(self.resume, run_id, context, on_difference=on_difference)
+        )
 
     def fork(
         self,
@@ -276,8 +297,44 @@ class RLM:
         is one of this object: of its models, pack and limits. Raises what `resume` does."""
         return self._start(self._forked(run_id, turn, context, on_difference)).result()
 
-    def _start(self, task: Task) -> UnderWay:
-        return UnderWay(_SHARED.loop, partial(self._run, task))
+    def session(self, context: Any = None, *, resume: str | None = None) -> Session:
+        """A conversation over `context`: `session.ask(question)`, again and again, over the
+        same variables. `resume` names a run of an earlier conversation, which goes on where
+        that run ends; the runs up to it are run again with the replies that were recorded.
+
+        Raises: what `run` and `resume` do.
+        """
+        if resume is not None:
+            return self._conversation(resume, context, "stop")[0]
+        return self._session(Task("", load_context(context), origin=origin_of(context)))
+
+    def _session(self, first: Task) -> Session:
+        held = HeldSandbox(self._sandbox, first.context, _SHARED.loop.submit)
+        return Session(self._start, self._new, held, first)
+
+    def _conversation(
+        self, run_id: str, context: Any, on_difference: OnDifference
+    ) -> tuple[Session, Result]:
+        """The session that a run is part of, brought to the end of that run."""
+        journal, given = self._kept, None if context is None else load_context(context)
+        row = journal.row(run_id)
+        whole = context_of(journal, row, given, on_difference)
+        origin = json.loads(row.origin)
+        session = self._session(Task("", whole, session=row.session, origin=origin))
+        try:
+            for earlier in journal.conversation(row):
+                if earlier.number < row.number:
+                    session.again(replayed(earlier, journal.past(earlier), whole, on_difference))
+            task = resumed(journal, row.id, whole, on_difference, self._root.name)
+            if task.ended is not None:
+                task = replayed(row, journal.past(row), whole, on_difference)
+            return session, session.again(task)
+        except BaseException:
+            session.close()
+            raise
+
+    def _start(self, task: Task, listen: Callable[[Event], None] = lambda event: None) -> UnderWay:
+        return UnderWay(_SHARED.loop, partial(self._run, task), listen)
 
     def _new(self, question: str, source: Any, schema: Any) -> Task:
         if not question.strip():
@@ -314,12 +371,15 @@ class RLM:
             self._max_depth,
             schema=task.schema,
             seed=task.seed,
+            earlier=task.earlier,
+            first_cell=task.first_cell,
         )
+        of = Offline if task.offline else None
         parts = Parts(
-            root=self._root,
-            sub=self._sub,
+            root=self._root if of is None else of(self._root.name),
+            sub=self._sub if of is None else of(self._sub.name),
             models=self._models,
-            sandbox=self._sandbox,
+            sandbox=task.sandbox or self._sandbox,
             packs=self._packs,
             listen=listen if recording is None else recorded_too(recording, listen),
             stop=stop,

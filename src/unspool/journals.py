@@ -25,6 +25,7 @@ from unspool.journal.recording import Recording
 from unspool.loaders.sources import load as load_context
 from unspool.loaders.sources import names_a_file
 from unspool.memory import Memory
+from unspool.ports import Sandbox
 from unspool.record import OnDifference, Record, before_turn
 from unspool.sandboxes.worker import wire
 from unspool.schema.value import Schema
@@ -57,6 +58,14 @@ class Task:
     """Where the context can be read again."""
     forked_from: str = ""
     forked_turn: int = 0
+    session: str = ""
+    """The first run of the conversation that it is part of; empty: of none."""
+    sandbox: Sandbox | None = None
+    """Where its REPL is; None: in one of its own."""
+    earlier: tuple[str, ...] = ()
+    first_cell: int = 1
+    offline: bool = False
+    """It is told from its record alone: no model is asked."""
 
     def memory(self, caching: str, journal: Journal | None) -> Memory:
         """What the run remembers, and how it keeps what it is told."""
@@ -134,7 +143,7 @@ def begun(journal: Journal | None, task: Task, model: str, setup: Setup, *, insi
     Raises:
         JournalError: it cannot be had.
     """
-    if journal is None or task.recording is not None:
+    if journal is None or task.recording is not None or task.offline:
         return task
     about = About(
         task.run_id,
@@ -142,6 +151,7 @@ def begun(journal: Journal | None, task: Task, model: str, setup: Setup, *, insi
         model,
         setup.plain(task.schema),
         task.origin,
+        session=task.session,
         forked_from=task.forked_from,
         forked_turn=task.forked_turn,
     )
@@ -197,6 +207,7 @@ def resumed(
             row.question,
             found,
             schema_of(row),
+            session=row.session,
             run_id=row.id,
             seed=secrets.randbits(60) if seed is None else seed,
             record=record,
@@ -249,8 +260,10 @@ def replayed(row: RunRow, past: Past, context: Context, on_difference: OnDiffere
         context,
         schema_of(row),
         run_id=row.id,
+        session=row.session,
         seed=record.seed(row.id) or 0,
         record=record,
+        offline=True,
     )
 
 

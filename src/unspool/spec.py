@@ -39,6 +39,10 @@ class RunSpec:
     parent_id: str | None = None
     schema: Schema | None = None
     """What the answer has to look like; None leaves it to the model."""
+    earlier: tuple[str, ...] = ()
+    """What it is told of the questions before it, whose variables it finds; a line each."""
+    first_cell: int = 1
+    """The number of its first cell: a REPL that has run others before goes on counting."""
     key: str = ""
     """Of a child run: the same for the same question over the same context."""
     seed: int = 0

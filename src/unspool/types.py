@@ -127,6 +127,9 @@ class Cell:
     """Counted from 1 over the whole run; 0 before it has been given one."""
     clock: tuple[int, ...] | None = None
     """What its first readings of clocks are to give, in nanoseconds; None: the real time."""
+    question: str | None = None
+    """The question that the REPL serves from now on, where that is not the one it was opened
+    for: `question` is bound to it, and `answer` is a new one. None: as before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -275,3 +275,24 @@ async def test_a_hundred_random_kills_end_no_run_without_a_word(
         await asyncio.sleep(0.1)
     assert len(_workers()) <= KEPT_WARM
     assert os.listdir(tmp_path) == []
+
+
+async def test_threads_that_wait_live_through_a_pause_of_the_process(open_repl: OpenRepl) -> None:
+    """The kernel has what waits for a lock or sleeps go on with `restart_syscall`."""
+    run = await open_repl()
+    await run("import threading, time\nlock = threading.Lock()\nlock.acquire()")
+    waiting = asyncio.create_task(
+        run(
+            "pool = [threading.Thread(target=lock.acquire, kwargs={'timeout': 0.4})"
+            " for _ in range(4)]\n[one.start() for one in pool]\ntime.sleep(0.3)\n"
+            "[one.join() for one in pool]\nlen(pool)"
+        )
+    )
+    for _ in range(8):
+        await asyncio.sleep(0.03)
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in _workers():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+    seen = await waiting
+    assert (seen.value.text, seen.error) == ("4", "")

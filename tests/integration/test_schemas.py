@@ -172,7 +172,10 @@ def test_a_server_that_takes_no_schema_is_asked_without_it_and_not_twice() -> No
             return Reply("response_format: json_schema is not supported", status=400)
         return "5"
 
-    code = "FINAL([llm_query('q', schema=int), llm_query_batched([f'r {i}' for i in range(5)], schema=int)])"
+    code = (
+        "one = llm_query('q', schema=int)\nmore = [f'r {i}' for i in range(5)]\n"
+        "FINAL([one, llm_query_batched(more, schema=int)])"
+    )
     answer, asked = last_answer(code, sub)
     assert answer == [5, [5] * 5]
     assert refused == 1

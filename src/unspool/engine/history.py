@@ -32,7 +32,7 @@ class History:
         self._replies: set[str] = set()
         self._repeated = False
         self._values = {"question": spec.question, "turns": str(self._turns)}
-        shown = [describe(context, pack.preview_chars), *offers(spec, parts)]
+        shown = [describe(context, pack.preview_chars), *spec.earlier, *offers(spec, parts)]
         described = {**self._values, "context": "\n".join(shown)}
         self.opening = pack.fill(pack.opening, described)
         """The first message: the question, and what the context is."""

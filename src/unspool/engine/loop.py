@@ -45,7 +45,7 @@ class Loop:
         self._ledger, self._emit, self._door = ledger, emit, door
         self._root = Root(spec.run_id, parts, ledger=ledger, emit=emit)
         self._again = Again(spec.run_id, parts.memory.record, emit)
-        self._cells, self._turn = itertools.count(1), 0
+        self._cells, self._turn = itertools.count(spec.first_cell), 0
         self.best: Answer | None = None
         self.seen: list[Observation] = []
 

@@ -185,6 +185,8 @@ class Run:
                 self._spec,
                 question=question,
                 run_id=run_id,
+                earlier=(),
+                first_cell=1,
                 key=key,
                 seed=int(key_of([self._spec.seed, run_id])[:SEED_DIGITS], 16),
                 parent_id=self._spec.run_id,

@@ -101,6 +101,15 @@ class Journal:
         with self._reading() as connection:
             return list(reading.runs(connection))
 
+    def conversation(self, row: RunRow) -> list[RunRow]:
+        """The runs of the session that a run is part of, in order."""
+        with self._reading() as connection:
+            return [
+                one
+                for one in reversed(list(reading.runs(connection)))
+                if row.session and one.session == row.session
+            ]
+
     def past(self, row: RunRow) -> Past:
         """What happened in a run and in those inside of it."""
         with self._reading() as connection:

@@ -90,6 +90,7 @@ class MontyRepl:
             "question": given(spec.question),
             **{name: _named(name) for name in self._hosted.names},
         }
+        self._question = spec.question
         self._session: AsyncMontySession | None = None
         self._fed = 0
         self._cells: dict[str, tuple[int, Reading]] = {}
@@ -151,6 +152,8 @@ class MontyRepl:
         if self._session is None:
             await self.start()
             notes.append(LOST)
+        if cell.question is not None:
+            await self._serves(cell.question)
         await self._keep()
         code = given(cell.code.replace("\r\n", "\n").replace("\r", "\n"))
         reading = read(code, self._hosted.awaitable)
@@ -314,6 +317,15 @@ class MontyRepl:
         if session is not None:
             with contextlib.suppress(MontyError, RuntimeError, OSError):  # it may be dead already
                 await session.__aexit__(None, None, None)
+
+    async def _serves(self, question: str) -> None:
+        """Begins with another question, if it is one."""
+        if question == self._question:
+            return
+        self._question = question
+        self._inputs["question"] = given(question)
+        self._searcher.ask(question)
+        await self._feed(_ANSWER, inputs={"question": self._inputs["question"]})
 
     async def _put_back(self, reading: Reading) -> list[str]:
         """Binds again what the cell rebound of ours; gives what to tell of it."""

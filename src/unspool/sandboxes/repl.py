@@ -147,7 +147,7 @@ class ProcessRepl:
         for _ in range(self._in_flight):  # of cells before: this one may wait for them
             clock.wait_begins()
         try:
-            self._link.send({"op": "run", "number": cell.number, "code": cell.code})
+            self._link.send(_command(cell))
             report = await self._done
         except asyncio.CancelledError:
             self._give_up()
@@ -362,6 +362,11 @@ class ProcessRepl:
         else:
             why = f"The cell ended the REPL's process{_reason(how)}."
         return Observation(cell=cell, stdout=raw, error=why, notes=await self._recovered())
+
+
+def _command(cell: Cell) -> dict[str, Any]:
+    command: dict[str, Any] = {"op": "run", "number": cell.number, "code": cell.code}
+    return command if cell.question is None else {**command, "question": cell.question}
 
 
 def _what_is_left(kept: int, last: int) -> str:

@@ -48,6 +48,10 @@ class Searcher:
         self._names, self._texts = _texts(context)
         self._starts = [start for _, start in documents]
         self._documents = [name for name, _ in documents]
+        self.ask(question)
+
+    def ask(self, question: str) -> None:
+        """Serves that question from now on."""
         self._question = _stems(question)
         self._searched: set[str] = set()
 

@@ -93,12 +93,13 @@ class Session:
             os.close(fd)
         return [*namespaces, *confinement.layers]
 
-    def _offer(self, context: Any, opening: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _offer(self, context: Any, opening: Mapping[str, Any]) -> dict[str, Any]:
         """Puts what the model may use into the namespace; gives it as a mapping too."""
         searcher = Searcher(context, opening["documents"], opening["question"])
+        self._search = searcher
         self._searcher = searcher if opening["nearest"] else None
         calls = model_calls(self._ahead)
-        own = {
+        own: dict[str, Any] = {
             "context": context,
             "question": opening["question"],
             "search": searcher.search,
@@ -127,9 +128,20 @@ class Session:
                 continue
             number, code = command["number"], command["code"]
             try:
+                self._serves(command.get("question"))
                 self._send_done(self._run(number, code))
             except Exception as broken:  # a cell has broken what its report is made with
                 self._send_done(_report(number, error=self._explained(broken)))
+
+    def _serves(self, question: str | None) -> None:
+        """Begins with another question, if it is one."""
+        if question is None or question == self._own["question"]:
+            return
+        self._own["question"] = self._namespace["question"] = question
+        self._ending = Ending(self._namespace)
+        for name in ("FINAL", "FINAL_VAR"):
+            self._own[name] = self._namespace[name] = getattr(self._ending, name)
+        self._search.ask(question)
 
     def _keep(self, after: int) -> None:
         """Has a second process keep the state of this one, or is that process, much later."""

@@ -1,6 +1,8 @@
 """System calls that a cell needs, by name, and their numbers on each machine.
 
 The numbers are the kernel's own (`asm/unistd_64.h`; `asm-generic/unistd.h` for aarch64).
+`restart_syscall` is what the kernel has a thread call that was waiting for a lock when the
+process was forked or signalled: refused, it ends the process, now and then.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ X86_64: Mapping[str, int] = {
     "getrlimit": 97, "getrusage": 98, "sysinfo": 99, "times": 100, "getuid": 102, "getgid": 104,
     "geteuid": 107, "getegid": 108, "getppid": 110, "getpgrp": 111, "getgroups": 115,
     "getpgid": 121, "getsid": 124, "sigaltstack": 131, "getpriority": 140, "gettid": 186,
-    "futex": 202, "sched_getaffinity": 204, "getdents64": 217, "clock_gettime": 228,
+    "futex": 202, "sched_getaffinity": 204, "getdents64": 217, "restart_syscall": 219,
+    "clock_gettime": 228,
     "clock_getres": 229, "clock_nanosleep": 230, "exit_group": 231, "epoll_wait": 232,
     "epoll_ctl": 233, "tgkill": 234, "waitid": 247, "openat": 257, "mkdirat": 258,
     "newfstatat": 262, "unlinkat": 263, "renameat": 264, "readlinkat": 267, "faccessat": 269,
@@ -42,7 +45,8 @@ AARCH64: Mapping[str, int] = {
     "utimensat": 88, "exit": 93, "exit_group": 94, "waitid": 95, "futex": 98,
     "set_robust_list": 99, "nanosleep": 101, "getitimer": 102, "setitimer": 103,
     "clock_gettime": 113, "clock_getres": 114, "clock_nanosleep": 115, "sched_getaffinity": 123,
-    "sched_yield": 124, "kill": 129, "tgkill": 131, "sigaltstack": 132, "rt_sigaction": 134,
+    "sched_yield": 124, "restart_syscall": 128, "kill": 129, "tgkill": 131,
+    "sigaltstack": 132, "rt_sigaction": 134,
     "rt_sigprocmask": 135, "rt_sigreturn": 139, "getpriority": 141, "times": 153,
     "getpgid": 155, "getsid": 156, "getgroups": 158, "uname": 160, "getrlimit": 163,
     "getrusage": 165, "umask": 166, "getcpu": 168, "gettimeofday": 169, "getpid": 172,

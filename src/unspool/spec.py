@@ -69,4 +69,4 @@ class ReplSpec:
     ahead: bool = True
     """Calls of loops are sent before the code reaches them, where it is certain to."""
     seed: int | None = None
-    """What is random in the REPL follows from this; None: from nothing that is known."""
+    """What all that is random in the REPL follows from; None: it differs each time."""

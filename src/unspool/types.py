@@ -125,8 +125,10 @@ class Cell:
     code: str
     number: int = 0
     """Counted from 1 over the whole run; 0 before it has been given one."""
-    clock: tuple[int, ...] | None = None
-    """What its first readings of clocks are to give, in nanoseconds; None: the real time."""
+    clock: tuple[int, ...] | None = field(default=None, compare=False)
+    """Readings of its clocks that it gets first, as `Observation.clock` has them; when they
+    are used up, time moves on from the last one. None: the real time. A sandbox that does not
+    take readings down ignores them."""
     question: str | None = None
     """The question that the REPL serves from now on, where that is not the one it was opened
     for: `question` is bound to it, and `answer` is a new one. None: as before."""
@@ -174,9 +176,11 @@ class Observation:
     seconds: float = 0.0
     """The cell's own time; waiting for models does not count."""
     clock: tuple[int, ...] = ()
-    """What the cell read from clocks, in nanoseconds; of very many readings the first."""
+    """What the cell read off its clocks: the first 1,000 readings in their order. Given to the
+    same code as `Cell.clock`, they make it see the same times to the last digit."""
     lost: bool = False
-    """The cell was killed or died, and the state is as it was before it."""
+    """True: it was killed or died, and the REPL is in the state that it had before the cell.
+    False where it keeps what the cell did, or has lost more than that."""
 
     @property
     def finished(self) -> bool:

@@ -21,7 +21,7 @@ from unspool.ports import CallDoor
 from unspool.sandboxes.docker_engine import STDERR, STDOUT, Engine, EngineError, Streams, frame
 from unspool.sandboxes.process import start_repl
 from unspool.sandboxes.repl import ProcessRepl
-from unspool.sandboxes.starter import Exit
+from unspool.sandboxes.starter import FLAGS, HASHES, Exit
 from unspool.spec import ReplSpec
 
 IMAGE = f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
@@ -222,10 +222,13 @@ class Containers:
         return {
             "Image": self._image,
             "Entrypoint": ["python3"],
-            "Cmd": ["-I", "-S", "-B", "-X", "utf8", "-c", _BOOT, str(len(archive()))],
+            "Cmd": [*FLAGS, "-c", _BOOT, str(len(archive()))],
             "WorkingDir": "/tmp",
             "User": NOBODY,
-            "Env": ["LANG=C.UTF-8", "LC_ALL=C.UTF-8", "HOME=/tmp", "TMPDIR=/tmp"],
+            "Env": [
+                *("LANG=C.UTF-8", "LC_ALL=C.UTF-8", "HOME=/tmp", "TMPDIR=/tmp"),
+                *(f"{name}={value}" for name, value in HASHES.items()),
+            ],
             "Labels": {"unspool": "repl"},
             "Tty": False,
             "OpenStdin": True,

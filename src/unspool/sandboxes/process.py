@@ -103,6 +103,7 @@ async def start_repl(
         "question": spec.question,
         "nearest": spec.nearest,
         "ahead": spec.ahead,
+        "seed": spec.seed,
         "tools": [[tool.name, tool.signature, tool.doc] for tool in spec.tools],
         "confined": confined,
         "folders": folders,

@@ -19,6 +19,7 @@ from unspool.sandboxes.memory import SharedContext, folder_in_memory
 from unspool.sandboxes.starter import Exit, Starter
 from unspool.sandboxes.worker import wire
 from unspool.sandboxes.worker.capture import Roll
+from unspool.sandboxes.worker.clock import MOST_READINGS
 from unspool.spec import ReplSpec
 from unspool.types import Answer, Cell, Clip, Observation
 
@@ -348,6 +349,7 @@ class ProcessRepl:
             names=tuple(map(str, report["names"])),
             answer=answer,
             seconds=float(report["seconds"]),
+            clock=tuple(map(int, report["clock"][:MOST_READINGS])),
         )
 
     async def _lost_cell(self, cell: Cell) -> Observation:
@@ -361,12 +363,16 @@ class ProcessRepl:
             )
         else:
             why = f"The cell ended the REPL's process{_reason(how)}."
-        return Observation(cell=cell, stdout=raw, error=why, notes=await self._recovered())
+        before = self._last
+        notes = await self._recovered()
+        lost = self._last == before
+        return Observation(cell=cell, stdout=raw, error=why, notes=notes, lost=lost)
 
 
 def _command(cell: Cell) -> dict[str, Any]:
     command: dict[str, Any] = {"op": "run", "number": cell.number, "code": cell.code}
-    return command if cell.question is None else {**command, "question": cell.question}
+    given = {"clock": cell.clock, "question": cell.question}
+    return command | {name: value for name, value in given.items() if value is not None}
 
 
 def _what_is_left(kept: int, last: int) -> str:

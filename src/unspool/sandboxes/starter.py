@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+FLAGS = ("-s", "-P", "-S", "-B", "-X", "utf8")
+"""Of a worker's interpreter. `-I` would do the same, and overlook `HASHES`."""
+HASHES = {"PYTHONHASHSEED": "0"}
+"""Of its environment: sets have the same order in every REPL, so that a run can be replayed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exit:

@@ -17,7 +17,7 @@ from pathlib import Path
 from unspool.errors import SandboxError
 from unspool.sandboxes.packages import Packages
 from unspool.sandboxes.seatbelt import has_seatbelt, prefix
-from unspool.sandboxes.starter import Exit
+from unspool.sandboxes.starter import FLAGS, HASHES, Exit
 
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
@@ -30,7 +30,7 @@ forked, nor confined, safely."""
 _HUGE_PAGES = "glibc.malloc.hugetlb=1"
 """Large values lie in large pages, where the machine has them: a copy of a text takes a third
 of the time, and a checkpoint does not grow with it."""
-_ENVIRONMENT |= {"GLIBC_TUNABLES": _HUGE_PAGES}
+_ENVIRONMENT |= {"GLIBC_TUNABLES": _HUGE_PAGES, **HASHES}
 _ENVIRONMENT |= {f"{name}_NUM_THREADS": "1" for name in _ONE_THREAD}
 
 
@@ -125,7 +125,7 @@ class Zygote:
             return
         self.close()
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _BOOT]
+        command = [sys.executable, *FLAGS, "-c", _BOOT]
         with theirs:
             try:
                 self._process = subprocess.Popen(

@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import Callable
 
+from .chance import Chance
 from .namespaces import end_with_parent
 
 
@@ -19,10 +20,13 @@ class Checkpoints:
     """The forks of one REPL. `lifeline` is its socket to the process above.
 
     `hang_up` closes a fork's end of the socket to the host, who waits for the end of it.
+    `chance` goes on in a fork as it would have here.
     """
 
-    def __init__(self, lifeline: socket.socket, hang_up: Callable[[], None]) -> None:
-        self._lifeline, self._hang_up = lifeline, hang_up
+    def __init__(
+        self, lifeline: socket.socket, hang_up: Callable[[], None], chance: Chance
+    ) -> None:
+        self._lifeline, self._hang_up, self._chance = lifeline, hang_up, chance
         self._spares: list[int] = []
 
     def take(self, after: int) -> socket.socket | None:
@@ -38,7 +42,8 @@ class Checkpoints:
             ours, theirs = socket.socketpair()
             with ours:
                 control.append(theirs)
-                spare = os.fork()
+                with self._chance.kept():
+                    spare = os.fork()
                 if spare == 0:
                     theirs.close()
                     self._hang_up()
@@ -63,6 +68,7 @@ class Checkpoints:
         if not fds:
             os._exit(0)
         end_with_parent()
+        self._chance.renew()
         self._spares.clear()
         return socket.socket(fileno=fds[0])
 

@@ -13,10 +13,13 @@ from types import FrameType
 from typing import Any
 
 from . import show, wire
+from .ahead import pure
 from .ahead.front import FORESEEN, Ahead
 from .capture import Roll, Stream
+from .chance import Chance
 from .channel import Channel
 from .checkpoint import Checkpoints
+from .clock import Clock
 from .confine import NotConfined, confine
 from .execute import Executor, explain, fresh_main
 from .hints import looked_for
@@ -39,6 +42,18 @@ NEAREST_LINES = 5
 NOTE_CHARS = 4_000
 
 
+class Nature:
+    """What the machine tells a cell unasked: the time, and what is random.
+
+    It takes the place of Python's own functions as soon as it is made, in this process and
+    those that are forked from it.
+    """
+
+    def __init__(self) -> None:
+        self.clock, self.chance = Clock(), Chance()
+        pure.add_inert((*self.clock.install(), *self.chance.install()))
+
+
 class Session:
     """The namespace of a run, and the loop that serves it."""
 
@@ -48,13 +63,14 @@ class Session:
         context_fd: int,
         lifeline: socket.socket,
         namespaces: Sequence[str],
+        nature: Nature,
     ) -> None:
-        self._channel = Channel(sock)
+        self._channel, self._clock = Channel(sock), nature.clock
         opening = self._channel.command()
         self._pools = wide_pools()
         context = _bound(context_fd, opening)
         self._layers = self._confined(opening, namespaces, lifeline)
-        self._checkpoints = Checkpoints(lifeline, self._channel.hang_up)
+        self._checkpoints = Checkpoints(lifeline, self._channel.hang_up, nature.chance)
         self._namespace = fresh_main().__dict__
         self._ending = Ending(self._namespace)
         self._ahead = Ahead(self._channel, self._namespace)
@@ -68,6 +84,7 @@ class Session:
         self._keep_chars = opening["output_chars"] // 2
         self._stdout, self._stderr = Stream(1), Stream(2)
         self._signal = defer_signals(self._channel)
+        nature.chance.begin(opening["seed"])
 
     def _confined(
         self, opening: Mapping[str, Any], namespaces: Sequence[str], lifeline: socket.socket
@@ -127,6 +144,7 @@ class Session:
                 self._keep(command["after"])
                 continue
             number, code = command["number"], command["code"]
+            self._clock.begin(command.get("clock"))
             try:
                 self._serves(command.get("question"))
                 self._send_done(self._run(number, code))
@@ -183,6 +201,7 @@ class Session:
             names=show.variables(self._namespace, self._hidden),
             answer=answer,
             seconds=seconds,
+            clock=self._clock.end(),
         )
 
     def _execute(self, code: str, name: str) -> tuple[show.Parts, str]:
@@ -298,6 +317,7 @@ def _report(number: int, **found: Any) -> dict[str, Any]:
         "names": [],
         "answer": None,
         "seconds": 0.0,
+        "clock": [],
     }
     return empty | found
 

@@ -13,7 +13,7 @@ import socket
 import tempfile
 from typing import cast
 
-from .session import Session
+from .session import Nature, Session
 
 PIECE_BYTES = 1 << 20
 
@@ -49,7 +49,7 @@ def main() -> None:
         line += _some(pipes, 1)
     context = _received(pipes, json.loads(line)["context_bytes"])
     lifeline, _kept = socket.socketpair()  # to nobody: the container is the process above
-    Session(cast(socket.socket, pipes), context, lifeline, []).serve()
+    Session(cast(socket.socket, pipes), context, lifeline, [], Nature()).serve()
 
 
 def _received(pipes: Pipes, size: int) -> int:

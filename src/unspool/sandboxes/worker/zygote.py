@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 from .forked import Forked, receive_now
 from .namespaces import adopt_orphans, end_with_parent, enter, mount_scratch
 from .packages import import_all
-from .session import Session
+from .session import Nature, Session
 
 # What models import most, imported while there is nothing else to do: a REPL that is
 # forked later has it for free, the first one need not wait for it.
@@ -46,8 +46,10 @@ MAX_LINE_BYTES = 1 << 16
 class Zygote:
     """Forks REPLs, passes signals on to them, and tells the host when they end."""
 
-    def __init__(self, sock: socket.socket, layers: list[str], broken: str = "") -> None:
-        self._sock = sock
+    def __init__(
+        self, sock: socket.socket, layers: list[str], nature: Nature, broken: str = ""
+    ) -> None:
+        self._sock, self._nature = sock, nature
         self._layers, self._broken = layers, broken
         self._buffer = b""
         self._fds: list[int] = []
@@ -144,7 +146,8 @@ class Zygote:
             _settle(fds[1], folder)
             if self._broken:
                 raise ImportError(self._broken)
-            Session(socket.socket(fileno=fds[0]), fds[2], lifeline, self._layers).serve()
+            repl = socket.socket(fileno=fds[0])
+            Session(repl, fds[2], lifeline, self._layers, self._nature).serve()
         except BaseException as error:
             sys.stderr = os.fdopen(2, "w", errors="replace")
             sys.excepthook(type(error), error, error.__traceback__)
@@ -266,4 +269,6 @@ def main(fd: int, options: str) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 1 << 16), most))
     layers = enter(fd) if given["confined"] else []
     adopt_orphans()
-    Zygote(socket.socket(fileno=fd), layers, import_all(*given["packages"])).serve()
+    nature = Nature()  # before anything is imported that would look past it
+    broken = import_all(*given["packages"])
+    Zygote(socket.socket(fileno=fd), layers, nature, broken).serve()

@@ -159,3 +159,9 @@ INERT: dict[int, Any] = _by_identity(
     )
 )
 """They change nothing that a scout reads; what they give is not known."""
+
+
+def add_inert(functions: Iterable[Any]) -> None:
+    """Counts these as `INERT` too: they stand in the place of functions that are."""
+    INERT.update(_by_identity(getattr(one, "__func__", one) for one in functions))
+    INERT.update(_by_identity(functions))

@@ -78,7 +78,7 @@ async def told(
     for number, code in enumerate(cells, 1):
         clock = record[number - 1].clock if record else None
         seen.append(await run.repl.run(Cell(code, number, clock)))
-    assert not [one.error for one in seen if one.error]
+    assert not [(one.error, one.stdout.text) for one in seen if one.error]
     return seen
 
 

@@ -7,6 +7,8 @@ python victim.py BASE_URL JOURNAL resume RUN_ID
 from __future__ import annotations
 
 import json
+import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -17,7 +19,7 @@ QUESTION = "What do they say?"
 CONTEXT = "\n".join(f"line {n}: {n * n}" for n in range(200))
 
 
-def rlm_of(base_url: str, journal: Path | str, **options: object) -> RLM:
+def rlm_of(base_url: str, journal: Path | str | bool, **options: object) -> RLM:
     """What every process of a test makes its runs with."""
     given = {"sub_model": "sub", "max_depth": 2, **options}
     return RLM("root", base_url=base_url, api_key="key", journal=journal, **given)  # type: ignore[arg-type]
@@ -25,6 +27,10 @@ def rlm_of(base_url: str, journal: Path | str, **options: object) -> RLM:
 
 def main() -> None:
     base_url, journal, verb, *run_id = sys.argv[1:]
+    if run_id and run_id[0].startswith("--file-bytes="):
+        most = int(run_id[0].partition("=")[2])
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     rlm = rlm_of(base_url, journal)
     if verb == "resume":
         _tell(rlm.resume(run_id[0]))

@@ -124,7 +124,17 @@ class CallEnded(Event):
     error: str = ""
     source: Source = "model"
     key: str = ""
-    """The same for the same model, messages and parameters."""
+    """The same for the same messages and parameters."""
+    reply_key: str = ""
+    """The same if it is the same model, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRefused(Event):
+    """A cell asks a model, and the call is not sent: a limit has been reached."""
+
+    key: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,17 @@ from unspool.types import Request
 KEY_BYTES = 16
 
 
-def key_of_request(model: Model, request: Request) -> str:
-    """Of a request to a model: which model where, the messages, and what shapes the reply."""
-    parts = [str(getattr(model, "address", "")), model.name]
-    parts += (part for one in request.messages for part in (one.role, one.content))
+def key_of_request(request: Request, name: str | None) -> str:
+    """Of a sub-call: the messages, what shapes the reply, and the model that the cell named.
+    Who answers where it named none is not part of it."""
+    parts = [name or "", *(part for one in request.messages for part in (one.role, one.content))]
     shaping = (request.max_tokens, request.temperature, request.stop, request.extra, request.schema)
     return key_of([*parts, *(_text(value) for value in shaping)])
+
+
+def key_of_reply(model: Model, asked: str) -> str:
+    """Of what one model says to a request: where it is served is part of it."""
+    return key_of([str(getattr(model, "address", "")), model.name, asked])
 
 
 def key_of(parts: Iterable[Any]) -> str:

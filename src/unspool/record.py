@@ -15,6 +15,9 @@ OnDifference = Literal["stop", "record", "anew"]
 """What to do where cells come to something else than was recorded: stop with an error; go on
 as if they had come to what was recorded; or go on from what they have come to now."""
 
+Outcome = events.CallEnded | events.CallRefused
+"""What came of a sub-call."""
+
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -34,7 +37,7 @@ class _Run:
     replies: dict[tuple[int, bool], Completion] = field(default_factory=dict)
     seen: dict[int, list[Observation]] = field(default_factory=lambda: defaultdict(list))
     turns: dict[int, RecordedTurn] = field(default_factory=dict)
-    failures: list[tuple[int, events.CallEnded]] = field(default_factory=list)
+    failures: list[tuple[int, Outcome]] = field(default_factory=list)
     cells: dict[int, Observation] = field(default_factory=dict)
     calls: int = 0
     tools: list[events.ToolEnded] = field(default_factory=list)
@@ -45,8 +48,9 @@ class Record:
     that begins.
 
     Replies to roots are found by their turn. Sub-calls are found by what was asked, wherever in
-    the tree: their order may be another one each time. A call that failed fails again where
-    what came of it was recorded; in the turn that was cut short, it is tried again.
+    the tree: their order may be another one each time. A turn counts when the root has said
+    something to what came of it: its cells have to come to the same again, and its calls that
+    failed fail again. The last one is made anew with the replies that there are.
     """
 
     def __init__(
@@ -58,7 +62,7 @@ class Record:
         self.elapsed_s = 0.0
         """When the last of it happened, in seconds from the start."""
         self._runs: dict[str, _Run] = defaultdict(_Run)
-        self._calls: dict[str, deque[events.CallEnded]] = defaultdict(deque)
+        self._calls: dict[str, deque[Outcome]] = defaultdict(deque)
         self._tools: dict[tuple[str, str], deque[Any]] = defaultdict(deque)
         self._children: dict[tuple[str, str], deque[str]] = defaultdict(deque)
         self._seeds: dict[str, int] = {}
@@ -74,7 +78,7 @@ class Record:
         run = self._runs.get(run_id)
         return None if run is None else run.replies.get((turn, last))
 
-    def call(self, key: str) -> events.CallEnded | None:
+    def call(self, key: str) -> Outcome | None:
         """What came of a sub-call of that key; each is given once."""
         found = self._calls.get(key)
         return found.popleft() if found else None
@@ -85,7 +89,7 @@ class Record:
         return found.popleft() if found else None
 
     def turn(self, run_id: str, turn: int) -> RecordedTurn | None:
-        """What came of a turn, if it was ended."""
+        """What came of a turn, if the root has been told."""
         run = self._runs.get(run_id)
         return None if run is None else run.turns.get(turn)
 
@@ -137,7 +141,7 @@ class Record:
                 self._root_answered(run, event)
             case events.CellEnded():
                 self._cell_ended(run, event)
-            case events.CallEnded():
+            case events.CallEnded() | events.CallRefused():
                 self._call_ended(run, event)
             case events.ToolEnded():
                 self._tools[event.run_id, event.key].append(event.outcome)
@@ -165,17 +169,19 @@ class Record:
         seen.append(event.observation)
         run.cells[number] = event.observation
 
-    def _call_ended(self, run: _Run, event: events.CallEnded) -> None:
-        self.usage += event.usage
-        run.calls = max(run.calls, event.call)
+    def _call_ended(self, run: _Run, event: Outcome) -> None:
+        if isinstance(event, events.CallEnded):
+            self.usage += event.usage
+            run.calls = max(run.calls, event.call)
         if event.error:
             run.failures.append((run.turn, event))
         else:
             self._calls[event.key].append(event)
 
     def _settle(self) -> None:
-        """Failures that somebody has been told of are part of what happened."""
+        """Keeps of turns, and of failures, those that the root has been told of."""
         for run in self._runs.values():
+            run.turns = {at: one for at, one in run.turns.items() if (at + 1, False) in run.replies}
             for turn, call in run.failures:
                 if turn in run.turns:
                     self._calls[call.key].append(call)

@@ -2,8 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from unspool import events
 from unspool.types import Observation, SubCall, Turn, Usage
+
+
+@dataclass(slots=True)
+class _Open:
+    """A turn as far as it has come."""
+
+    started_s: float
+    reply: str = ""
+    observations: list[Observation] = field(default_factory=list)
+    calls: list[SubCall] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+
+    def saw(self, seen: Observation) -> None:
+        """A cell that is run again in a turn that was cut short counts as it is now."""
+        kept = [one for one in self.observations if one.cell.number < seen.cell.number]
+        self.observations = [*kept, seen]
+
+    def ended(self, number: int, feedback: str, at_s: float) -> Turn:
+        return Turn(
+            number=number,
+            reply=self.reply,
+            observations=tuple(self.observations),
+            feedback=feedback,
+            sub_calls=tuple(self.calls),
+            usage=self.usage,
+            seconds=at_s - self.started_s,
+        )
 
 
 class Trajectory:
@@ -15,69 +44,54 @@ class Trajectory:
 
     def __init__(self, run_id: str) -> None:
         self._run_id = run_id
-        self._turns: list[Turn] = []
-        self._reply = ""
-        self._started_s, self._open = 0.0, 0
-        self._usage = self.usage = self.paid = Usage()
-        self._observations: list[Observation] = []
-        self._calls: list[SubCall] = []
+        self._turns: dict[int, Turn] = {}
+        self._open: dict[int, _Open] = {}
+        self._now = 0
+        self.usage = self.paid = Usage()
 
     def add(self, event: events.Event) -> None:
         """Takes note of `event`."""
         if isinstance(event, (events.Replied, events.Unanswered, events.CallEnded)):
-            spent = event.completion.usage if isinstance(event, events.Replied) else event.usage
-            self._usage += spent
-            self.usage += spent
-            if getattr(event, "source", "") != "record":
-                self.paid += spent
+            self._spend(event)
         if event.run_id != self._run_id:
             return
         match event:
             case events.TurnStarted():
-                self._started_s, self._open = event.at_s, event.turn
-                self._reply, self._usage = "", Usage()
-                self._observations, self._calls = [], []
+                self._now = event.turn
+                self._open.setdefault(event.turn, _Open(event.at_s))
             case events.Replied():
-                self._reply = event.completion.text
+                self._turn(event.turn, event.at_s).reply = event.completion.text
             case events.CellEnded():
-                self._saw(event.observation)
+                self._turn(event.turn, event.at_s).saw(event.observation)
             case events.CallEnded():
-                self._calls.append(_sub_call(event))
+                self._turn(self._now, event.at_s).calls.append(_sub_call(event))
             case events.TurnEnded():
-                self._turns.append(self._turn(event.turn, event.feedback, event.at_s))
-                self._open = 0
+                turn = self._turn(event.turn, event.at_s)
+                self._turns[event.turn] = turn.ended(event.turn, event.feedback, event.at_s)
             case events.Differed():
-                self._turns = [turn for turn in self._turns if turn.number < event.turn]
-            case _:
-                pass
+                self._turns = {at: one for at, one in self._turns.items() if at <= event.turn}
+                self._open = {at: one for at, one in self._open.items() if at <= event.turn}
 
     @property
     def turns(self) -> tuple[Turn, ...]:
         """The turns that have ended, in order."""
-        return tuple(self._turns)
+        return tuple(self._turns[number] for number in sorted(self._turns))
 
     def cut_short(self, at_s: float) -> None:
         """The run has ended: a turn that was under way, if any, counts as far as it came."""
-        if self._open and (self._reply or self._calls):
-            self._turns.append(self._turn(self._open, "", at_s))
-            self._open = 0
+        for number, turn in self._open.items():
+            if number not in self._turns and (turn.reply or turn.calls):
+                self._turns[number] = turn.ended(number, "", at_s)
 
-    def _saw(self, seen: Observation) -> None:
-        """A cell that is run again in a turn that was cut short counts as it is now."""
-        number = seen.cell.number
-        self._observations = [one for one in self._observations if one.cell.number < number]
-        self._observations.append(seen)
+    def _spend(self, event: events.Replied | events.Unanswered | events.CallEnded) -> None:
+        spent = event.completion.usage if isinstance(event, events.Replied) else event.usage
+        self.usage += spent
+        if getattr(event, "source", "") != "record":
+            self.paid += spent
+        self._turn(self._now, event.at_s).usage += spent
 
-    def _turn(self, number: int, feedback: str, at_s: float) -> Turn:
-        return Turn(
-            number=number,
-            reply=self._reply,
-            observations=tuple(self._observations),
-            feedback=feedback,
-            sub_calls=tuple(self._calls),
-            usage=self._usage,
-            seconds=at_s - self._started_s,
-        )
+    def _turn(self, number: int, at_s: float) -> _Open:
+        return self._open.setdefault(number, _Open(at_s))
 
 
 def _sub_call(event: events.CallEnded) -> SubCall:

@@ -176,8 +176,8 @@ class Run:
             NoMoreChildren: the tree has as many as it may have.
         """
         depth, memory = self._spec.depth + 1, self._parts.memory
+        key = key_of([root and root.name, question, data, schema and schema.wire])
         root = root or self._parts.child_root(depth)
-        key = key_of([root.name, question, data, schema and schema.wire])
         run_id = memory.record.child(self._spec.run_id, key) or self._next_child()
         parts = replace(self._parts, root=root, listen=self.tell, stream=False)
         async with self._ledger.child(depth) as ledger:

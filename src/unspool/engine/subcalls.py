@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from unspool.budget import LimitReached
 from unspool.errors import UnspoolError
-from unspool.events import CallEnded, CallStarted, Emit
+from unspool.events import CallEnded, CallRefused, CallStarted, Emit
 from unspool.foreign import ask, price_of
-from unspool.keys import key_of_request
+from unspool.keys import key_of_reply, key_of_request
 from unspool.ledger import Ledger
 from unspool.memory import Memory
 from unspool.ports import Model
@@ -75,7 +76,7 @@ class SubCalls:
             case "ask_each", list(items), str(question), model, per_call, *form:
                 chosen = self._model(model)
                 size = items_per_call(per_call, self._per_call(chosen), items)
-                send = partial(self._send, chosen)
+                send = partial(self._send, chosen, model)
                 return await value_of_each(send, items, question, _schema(*form), size)
             case _:
                 raise SubCallError(f"there is no function {name!r} with such arguments")
@@ -91,10 +92,14 @@ class SubCalls:
         return await self._ask(whole, model, schema)
 
     async def _ask(self, prompt: str, name: str | None, schema: Schema | None) -> Any:
-        return await value_of(partial(self._send, self._model(name)), prompt, schema)
+        return await value_of(partial(self._send, self._model(name), name), prompt, schema)
 
     async def _send(
-        self, model: Model, messages: tuple[Message, ...], wire: Mapping[str, Any] | None
+        self,
+        model: Model,
+        name: str | None,
+        messages: tuple[Message, ...],
+        wire: Mapping[str, Any] | None,
     ) -> str:
         request = Request(
             messages,
@@ -102,8 +107,10 @@ class SubCalls:
             tree_id=self._ledger.tree_id,
             hedge_s=self._ledger.limits.hedge_seconds,
         )
-        key = key_of_request(model, request)
-        reply, free = await self._memory.cache.reply(key, partial(self._told, key, model, request))
+        key = key_of_request(request, name)
+        reply, free = await self._memory.cache.reply(
+            key_of_reply(model, key), partial(self._told, key, model, request)
+        )
         if free:
             known = self._memory.record.call(key)  # so that no later call takes it
             source: Source = "cache" if known is None else "record"
@@ -114,7 +121,13 @@ class SubCalls:
         """What the record has of such a call; else it is made."""
         known = self._memory.record.call(key)
         if known is None:
-            return await self._paid(key, model, request)
+            try:
+                return await self._paid(key, model, request)
+            except LimitReached as reached:
+                self._emit(CallRefused, key=key, error=str(reached))
+                raise
+        if isinstance(known, CallRefused):
+            raise SubCallError(known.error)
         ended = self._emit_call(key, model, request, "record")
         ended(known.reply, known.usage, known.seconds, known.error)
         if known.error:
@@ -166,6 +179,7 @@ class SubCalls:
                 error=error,
                 source=source,
                 key=key,
+                reply_key=key_of_reply(model, key),
             )
 
         return ended

@@ -153,24 +153,32 @@ class Recording(Owner):
             self._record(one)
 
     def _recall(self, past: Iterable[events.Event]) -> None:
+        """What a turn came to is known once the root has said something to it."""
         turns: dict[str, int] = defaultdict(int)
         open_: dict[str, list[Mark]] = defaultdict(list)
         for event in past:
             self._paid += _paid(event)
-            known, mark = self._known[event.run_id], _mark(event)
-            if isinstance(event, events.TurnStarted):
-                turns[event.run_id] = event.turn
-                open_[event.run_id].clear()
-            if isinstance(event, events.Differed):
-                self._known[event.run_id] = {m: t for m, t in known.items() if t < event.turn}
-            elif isinstance(event, events.CellEnded):  # may come out otherwise while it is open
-                open_[event.run_id].append(mark)
-            elif mark[1] >= 0:
-                known[mark] = turns[event.run_id]
-            if isinstance(event, events.TurnEnded):
-                known.update(dict.fromkeys(open_[event.run_id], event.turn))
-                if event.run_id == self._run_id:
-                    self._turns = event.turn
+            known, turn = self._known[event.run_id], turns[event.run_id]
+            match event:
+                case events.TurnStarted():
+                    turns[event.run_id] = event.turn
+                    open_[event.run_id].append(_mark(event))
+                case events.CellEnded() | events.TurnEnded():
+                    open_[event.run_id].append(_mark(event))
+                case events.Replied(last=False):
+                    known.update(
+                        dict.fromkeys(open_[event.run_id], turn - 1)
+                        | {(events.TurnStarted, turn): turn}
+                    )
+                    open_[event.run_id].clear()
+                case events.Differed():
+                    self._known[event.run_id] = {m: t for m, t in known.items() if t < event.turn}
+                case events.RunStarted() | events.CellStarted():
+                    known[_mark(event)] = turn
+                case _:
+                    pass
+            if isinstance(event, events.TurnEnded) and event.run_id == self._run_id:
+                self._turns = event.turn
 
 
 def _mark(event: events.Event) -> Mark:

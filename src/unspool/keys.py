@@ -18,7 +18,7 @@ def key_of_request(request: Request, name: str | None) -> str:
     Who answers where it named none is not part of it."""
     parts = [name or "", *(part for one in request.messages for part in (one.role, one.content))]
     shaping = (request.max_tokens, request.temperature, request.stop, request.extra, request.schema)
-    return key_of([*parts, *(_text(value) for value in shaping)])
+    return key_of([*parts, _text(shaping) if any(shaping) or shaping[1] is not None else ""])
 
 
 def key_of_reply(model: Model, asked: str) -> str:

@@ -7,6 +7,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,11 @@ from pathlib import Path
 from unspool.errors import JournalError
 from unspool.journal.store import connected, explained
 
-MOST_AT_ONCE = 512
+MOST_AT_ONCE = 1_024
 """Jobs that may go into one transaction."""
+GATHER_S = 0.004
+"""How long more of them are waited for while several wait for each one: a transaction costs the
+disk about as much whatever is in it."""
 
 Write = Callable[[sqlite3.Connection], None]
 
@@ -84,6 +88,8 @@ class Writer:
         jobs: list[_Job] = []
         try:
             while (first := self._jobs.get()) is not None:
+                if sum(job.done is not None for job in jobs) > 1:
+                    time.sleep(GATHER_S)
                 jobs = [first]
                 ending = self._gather(jobs)
                 self._write(jobs)

@@ -26,6 +26,11 @@ def key_of_reply(model: Model, asked: str) -> str:
     return key_of([str(getattr(model, "address", "")), model.name, asked])
 
 
+def key_of_reply(model: Model, asked: str) -> str:
+    """Of what one model says to a request: where it is served is part of it."""
+    return key_of([str(getattr(model, "address", "")), model.name, asked])
+
+
 def key_of(parts: Iterable[Any]) -> str:
     """Of anything that is made of text or JSON-like data, in that order: 32 hex digits."""
     state = hashlib.blake2b(digest_size=KEY_BYTES)

@@ -317,6 +317,40 @@ for doc in docs:
     "rlm_query with data": (5, _DOCS + """\
 out = [rlm_query("Summarize", {'meta': doc['meta'], 'lines': [doc['text']]}) for doc in docs]
 """),
+    "checked values": (5, _DOCS + """\
+rows = []
+for doc in docs:
+    value = llm_query(f"json {doc['text']}", schema={"score": "int", "tags": list[str]})
+    rows.append(value['score'])
+"""),
+    "checked values of a class of its own, used at once": (5, """\
+from dataclasses import dataclass, field
+@dataclass
+class Row:
+    score: int
+    tags: list[str] = field(default_factory=list)
+# ---
+""" + _DOCS + """\
+rows = []
+for doc in docs:
+    row = llm_query(f"json {doc['text']}", None, Row)
+    rows.append((row, llm_query(f"{row.score} of {doc['text']}")))
+rows
+"""),
+    "what is asked, by either name": (5, _DOCS + """\
+out = []
+for doc in docs:
+    out.append(llm_query(question=f"a {doc['text']}"))
+    out.append(rlm_query(prompt=f"b {doc['text']}", context=doc))
+    out.append(rlm_query(question=f"c {doc['text']}", schema="str"))
+    out += rlm_query_batched(prompts=[f"d {doc['text']}"])
+    out += llm_query_batched(questions=[f"e {doc['text']}"])
+"""),
+    "ask_each in a loop": (3, _DOCS + """\
+out = {}
+for q in questions:
+    out[q] = ask_each([d['text'] for d in docs], q)
+"""),
     "batches in a loop": (3, _DOCS + """\
 out = {}
 for q in questions:
@@ -465,7 +499,33 @@ for doc in docs:
 """),
 }  # fmt: skip
 
+_ROW = """\
+from dataclasses import dataclass, field
+made = []
+@dataclass
+class Row:
+    score: int
+    tags: list[str]
+"""
+
 IN_SEQUENCE: dict[str, str] = {
+    "what the making of a checked value counts": _ROW + """\
+    def __post_init__(self):
+        made.append(self.score)
+# ---
+""" + _DOCS + """\
+for doc in docs:
+    row = llm_query(f"json {doc['text']}", schema=Row)
+    llm_query(f"{len(made)} so far")
+""",
+    "what the making of a part of a checked value counts": _ROW + """\
+    noted: list = field(default_factory=lambda: made.append(1))
+# ---
+""" + _DOCS + """\
+for doc in docs:
+    rows = llm_query_batched([f"json {doc['text']}"], None, list[Row])
+    llm_query(f"{len(made)} so far")
+""",
     "a rolling summary": _CHUNKS + """\
 summary = ''
 for c in chunks:

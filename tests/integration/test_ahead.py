@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from loops import CONTEXT, IN_SEQUENCE, PARALLEL, RAISING
-from support import Cells, OpenRepl
+from support import OpenRepl
 from unspool import UnspoolError
+from unspool.testing.sandbox_contract.promises import Cells
 from unspool.types import Observation
 
 NOTE = "at the same time."
@@ -46,6 +47,10 @@ class Door:
             await asyncio.sleep(0.001)  # long enough for another one to show
         finally:
             self._waiting -= 1
+        if name == "ask_each":
+            return [[reply(f"{args[1]} {item}")] for item in args[0]]
+        if isinstance(args[-1], dict) and "properties" in args[-1]:
+            return json.loads(reply(args[0]))
         if name.endswith("_batched"):
             return [[reply(prompt)] for prompt in args[0]]
         return reply(args[0])
@@ -246,3 +251,16 @@ async def test_a_cell_that_is_interrupted_while_it_waits_ahead_goes_on_after_it(
     assert "KeyboardInterrupt" in seen.error
     seen = await run("out == [f're: item {i}' for i in range(len(out))], llm_query('on')")
     assert seen.value.text == "(True, 're: on')"
+
+
+async def test_a_repl_that_goes_on_from_a_checkpoint_looks_ahead_as_before(
+    open_repl: OpenRepl,
+) -> None:
+    door = Door(3)
+    run = await open_repl(door=door)
+    broken = await run("kept = 'item'\nfor i in range(3):\n    llm_query(f'old {i}').nonsense")
+    assert "AttributeError" in broken.error
+    assert "exit status 3" in (await run("import os; os._exit(3)")).error
+    seen = await run("[llm_query(f'{kept} {i}') for i in range(3)]")
+    assert seen.value.text == repr([reply(f"item {i}") for i in range(3)])
+    assert seen.notes[-1].startswith("3 sub-calls of the loop in line 1")

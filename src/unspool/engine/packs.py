@@ -47,7 +47,8 @@ class Pack:
     """Where a cell's own search finds nothing, show the nearest lines."""
     items_per_call: int = 1
     """Short items that `ask_each` puts into one request when a cell does not say how many;
-    more than 1 where it was measured that answers stay as good."""
+    more than 1 where it was measured that answers stay as good. It stays 1 for the 1.5B model:
+    ten at a time it was right more often of two kinds of text, and less often of a third."""
     max_tokens: int | None = None
     """Longest reply of the root, in tokens."""
     temperature: float | None = None

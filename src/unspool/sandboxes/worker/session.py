@@ -14,7 +14,7 @@ from typing import Any
 
 from . import show, wire
 from .ahead import pure
-from .ahead.front import FORESEEN, Ahead
+from .ahead.front import Ahead
 from .capture import Roll, Stream
 from .chance import Chance
 from .channel import Channel
@@ -129,8 +129,7 @@ class Session:
             **offered(self._channel, opening["tools"]),
         }
         if opening["ahead"]:
-            asking = [call for name, call in calls.items() if name in FORESEEN]
-            self._ahead.start(asking, own.values())
+            self._ahead.start(calls.values(), own.values())
         self._namespace.update(own)
         builtins.input = no_input
         return own

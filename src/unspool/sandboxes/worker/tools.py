@@ -16,6 +16,12 @@ from . import show
 from .channel import CallFailed, Channel
 from .shapes import build, schema_of
 
+_OTHER_NAMES = {
+    "prompt": "question",
+    "question": "prompt",
+    "prompts": "questions",
+    "questions": "prompts",
+}
 THREADS = 256
 """Threads of a pool that was given no size: they wait for models, not for processors."""
 
@@ -69,20 +75,20 @@ def model_calls(channel: Road) -> dict[str, Callable[..., Any]]:
         return _results(ask("llm_query_batched", _prompts(prompts), model, *_form(schema)), schema)
 
     def rlm_query(
-        prompt: str, context: Any = None, schema: Any = None, model: str | None = None
+        question: str, context: Any = None, schema: Any = None, model: str | None = None
     ) -> Any:
         """Like llm_query, for questions about a long `context`: it is read piece by piece."""
-        answer = ask("rlm_query", _prompt(prompt), context, model, *_form(schema))
+        answer = ask("rlm_query", _prompt(question), context, model, *_form(schema))
         return _awaitable(_built(schema, answer))
 
     def rlm_query_batched(
-        prompts: list[str],
+        questions: list[str],
         contexts: list[Any] | None = None,
         schema: Any = None,
         model: str | None = None,
     ) -> list[Any]:
-        """rlm_query for each prompt, with the context of the same position, all at once."""
-        texts = _prompts(prompts)
+        """rlm_query for each question, with the context of the same position, all at once."""
+        texts = _prompts(questions)
         data = [None] * len(texts) if contexts is None else list(contexts)
         if len(data) != len(texts):
             raise ValueError(f"{len(texts)} prompts but {len(data)} contexts: give one for each")
@@ -105,7 +111,22 @@ def model_calls(channel: Road) -> dict[str, Callable[..., Any]]:
 
     calls = (llm_query, llm_query_batched, rlm_query, rlm_query_batched, ask_each)
     pool = call_pool()
-    return {call.__name__: awaited_in(pool, call) for call in calls}
+    return {call.__name__: awaited_in(pool, _by_either_name(call)) for call in calls}
+
+
+def _by_either_name(call: Callable[..., Any]) -> Callable[..., Any]:
+    """`call`, which takes what is asked as `prompt=` and as `question=`: models know both."""
+
+    own = call.__code__.co_varnames[: call.__code__.co_argcount]
+    also = {other: name for name, other in _OTHER_NAMES.items() if name in own}
+
+    @functools.wraps(call)
+    def either(*args: Any, **named: Any) -> Any:
+        for other in named.keys() & also.keys():
+            named.setdefault(also[other], named.pop(other))
+        return call(*args, **named)
+
+    return either
 
 
 def call_pool() -> concurrent.futures.Executor:

@@ -37,6 +37,17 @@ class CallPromises:
         same(asked, wanted)
 
     @promise()
+    async def test_what_is_asked_is_known_by_both_names(self, rooms: Rooms) -> None:
+        run = await rooms.open()
+        seen = await run(
+            "FINAL([llm_query(prompt='a'), llm_query(question='b'), rlm_query(prompt='c'),\n"
+            "rlm_query(question='d', context=None, schema=None, model=None)])"
+        )
+        same(ready(seen), ["re: a", "re: b", "re: c", "re: d"])
+        seen = await run("llm_query('a', question='b')")
+        holds("got multiple values for argument 'prompt'", seen.error)
+
+    @promise()
     async def test_calls_can_be_made_from_any_code(self, rooms: Rooms) -> None:
         run = await rooms.open()
         await run("def ask(n): return llm_query(str(n))")

@@ -9,14 +9,25 @@ import time
 import types
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from . import pure
 from .attributes import is_of_model
 from .builtin import Builtins
 from .env import Env
 from .follow import Made
-from .values import AHEAD, MAPPINGS, MISSING, SCALARS, UNKNOWN, Late, Raised, Signal, Stop
+from .forms import runs_nothing
+from .values import (
+    AHEAD,
+    MAPPINGS,
+    MISSING,
+    SCALARS,
+    UNKNOWN,
+    Late,
+    Raised,
+    Signal,
+    Stop,
+)
 
 
 class Unasked(BaseException):
@@ -75,6 +86,7 @@ class Calls(Builtins):
         if id(function) in self.offered:
             self.heap.store(*given)
             self.module.set("answer", UNKNOWN)
+            self.doubt = True
             return UNKNOWN
         if kind is Made:
             return self.follow(function.tree, function, args, keywords)
@@ -131,7 +143,11 @@ class Calls(Builtins):
     def _ask(
         self, function: Any, args: list[Any], keywords: Mapping[Any, Any], node: ast.Call
     ) -> Any:
-        whole = self.solid(*args, *keywords.values())
+        given = {**dict(zip(_names_of(function), args, strict=False)), **keywords}
+        form = given.pop("schema", None)
+        if not self._is_inert(form):
+            raise Stop  # making a value of it runs code of the model's own, or may
+        whole = self.solid(*args[len(_names_of(function)) :], *given.values())
         if whole is UNKNOWN:
             self.partial = self.doubt = True
             return UNKNOWN
@@ -143,6 +159,10 @@ class Calls(Builtins):
             raise
         except Exception as error:  # a refusal, a reply that is an error: the code meets the same
             raise Raised(error) from None
+
+    def _is_inert(self, form: Any) -> bool:
+        """True for a `schema` that is known, stays as it is, and runs nothing of the model's."""
+        return runs_nothing(form, lambda part: self.heap.seen(part) is part)
 
     def _method_of_own(
         self, method: Any, args: list[Any], keywords: Mapping[Any, Any], node: ast.Call
@@ -235,6 +255,12 @@ class Calls(Builtins):
             self.heap.mark_deep(*given)
         self.doubt = True
         return UNKNOWN
+
+
+def _names_of(function: Any) -> Sequence[str]:
+    """The names of a function's parameters."""
+    code = getattr(function, "__wrapped__", function).__code__
+    return cast("Sequence[str]", code.co_varnames[: code.co_argcount])
 
 
 _METHODS = (

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import functools
+import operator
 import types
 from typing import Any
 
 from .env import Env
 from .evaluate import Expressions
+from .forms import in_mro, is_plain, is_type
 from .values import MAPPINGS, MISSING, SCALARS, SEQUENCES, UNKNOWN, VIEWS
 
 
@@ -18,6 +20,12 @@ class Attributes(Expressions):
     def may_run(self, function: Any) -> None:
         """A function of the model's own that somebody else may call."""
         raise NotImplementedError
+
+    def item(self, holder: Any, place: Any) -> Any:
+        places = place if type(place) is tuple else (place,)
+        if any(holder is one for one in _GENERIC) and all(map(is_type, places)):  # `list[str]`
+            return self.run(operator.getitem, holder, place)
+        return super().item(holder, place)
 
     def _attribute(self, node: ast.Attribute, env: Env) -> Any:
         return self.attribute(self.value(node.value, env), node.attr)
@@ -94,13 +102,6 @@ class Attributes(Expressions):
             self.may_run(getter)
 
 
-def in_mro(kind: type, name: str) -> Any:
-    for one in kind.__mro__:
-        if name in vars(one):
-            return vars(one)[name]
-    return MISSING
-
-
 def is_of_model(thing: Any) -> bool:
     """True for functions and classes of the model's own, and for what wraps them."""
     inner = getattr(thing, "__wrapped__", thing) if type(thing) in _WRAPPERS else thing
@@ -108,18 +109,9 @@ def is_of_model(thing: Any) -> bool:
     if kind is types.MethodType:
         return type(inner.__self__).__module__ == "__main__"
     if kind is types.FunctionType or isinstance(inner, type):
-        return bool(inner.__module__ == "__main__") and not _is_plain(inner)
+        return bool(inner.__module__ == "__main__") and not is_plain(inner)
     return kind.__module__ == "__main__" and in_mro(kind, "__call__") is not MISSING
 
 
-def _is_plain(thing: Any) -> bool:
-    """True for a class of the model's own that runs no code of its own when it is called."""
-    if not isinstance(thing, type):
-        return False
-    runs = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__call__")
-    found = [in_mro(thing, name) for name in runs]
-    written = [one for one in found if type(one) is types.FunctionType]
-    return all(one.__code__.co_filename == "<string>" for one in written) and type(thing) is type
-
-
+_GENERIC = (list, dict, tuple, set, frozenset)
 _WRAPPERS = (type(functools.lru_cache(lambda: None)), functools.partial)

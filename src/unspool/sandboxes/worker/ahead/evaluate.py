@@ -170,12 +170,16 @@ class Expressions:
         """None where all is known of all of them; else UNKNOWN or Late."""
         return self.join(*(self.heap.solid(thing) for thing in things))
 
+    def _seen(self, thing: Any) -> tuple[Any, bool]:
+        """`thing` or what stands for it, and whether it is known."""
+        seen = self.heap.seen(thing)
+        return seen, self.join(seen) is None
+
     def truth(self, thing: Any) -> Any:
         """True, False, UNKNOWN or Late."""
-        seen = self.heap.seen(thing)
+        seen, known = self._seen(thing)
         kind = type(seen)
-        if seen is UNKNOWN or kind is Late:
-            self.join(seen)
+        if not known:
             return seen
         if kind in SCALARS or kind in _CONTAINERS:
             return bool(seen)
@@ -185,10 +189,9 @@ class Expressions:
 
     def iterable(self, thing: Any) -> Any:
         """`thing` where a `for` over it may be followed; else UNKNOWN or Late."""
-        seen = self.heap.seen(thing)
+        seen, known = self._seen(thing)
         kind = type(seen)
-        if seen is UNKNOWN or kind is Late:
-            self.join(seen)
+        if not known:
             return seen
         if kind in VIEWS:
             whole = self.join(*(self.heap.seen(one) for one in view_of(seen)))

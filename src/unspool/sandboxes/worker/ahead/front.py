@@ -20,8 +20,6 @@ from .rewrite import Rewriter
 from .sources import Sources
 from .values import AHEAD
 
-FORESEEN = frozenset({"llm_query", "llm_query_batched", "rlm_query", "rlm_query_batched"})
-"""The functions of a REPL whose calls are sent ahead."""
 MOST_NOTES = 3
 MOST_BARREN = 3
 """After so many looks ahead in a row that found nothing, a place is left alone."""

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from .apply import Unasked
-from .attributes import in_mro
 from .comprehend import Comprehensions
 from .effects import Scans
 from .env import Env, binds
+from .forms import in_mro
 from .heap import Heap
 from .sources import Function, Sources
 from .values import (

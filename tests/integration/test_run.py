@@ -272,7 +272,15 @@ def test_a_last_reply_that_is_code_is_run() -> None:
 def test_a_model_that_answers_garbage_for_ever_ends_at_its_turns() -> None:
     result, _ = solve(["%$§ \x00 ``` ~~ <code>"] * 6, limits=Limits(turns=5))
     assert result.status == "turns"
-    assert len(result.turns) == 5
+    assert [turn.number for turn in result.turns] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_last_reply_after_all_turns_is_shown_as_a_turn_of_its_own() -> None:
+    result, _ = solve(["```repl\nseen = 1\n```", "FINAL(2)"], limits=Limits(turns=1))
+    assert (result.status, result.answer) == ("turns", 2)
+    assert [turn.reply for turn in result.turns] == ["```repl\nseen = 1\n```", "FINAL(2)"]
+    assert [one.cell.code for one in result.turns[-1].observations] == ["FINAL(2)"]
+    assert sum((turn.usage for turn in result.turns), Usage()) == result.usage
 
 
 @pytest.mark.parametrize(

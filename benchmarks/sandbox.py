@@ -11,21 +11,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import signal
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import echo
+import results
 import rivals
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,8 @@ def main() -> None:
                 found.setdefault((row.key, name), []).append(_once(row, name, options.runs))
     done = {key: _together(several) for key, several in found.items()}
     text = "\n".join([*_table(rows, engines, done), "", *_notes(done, loads, echoes)])
-    _keep(text, done, loads)
+    measured = [asdict(one) for one in done.values()]
+    results.keep("sandbox", text, loads=loads, measured=measured)
     print(text)
 
 
@@ -213,25 +212,8 @@ def _notes(
         yield f"- [{number}] {note}"
 
 
-def _keep(text: str, done: Mapping[tuple[str, str], Measured], loads: Sequence[float]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "sandbox.md").write_text(text + "\n")
-    about = {
-        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "processors": os.cpu_count(),
-        "loads": loads,
-        "rivals": rivals.PACKAGES,
-        "measured": [asdict(one) for one in done.values()],
-    }
-    (RESULTS / "sandbox.json").write_text(json.dumps(about, indent=1) + "\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rows", help=f"of {','.join(row.key for row in ROWS)}")
-    parser.add_argument("--only", help=f"of {','.join(ENGINES)}")
+    parser = results.parser(__doc__, (row.key for row in ROWS), ENGINES)
     parser.add_argument("--rounds", type=int, default=3, help="times that all of it is done")
     parser.add_argument("--runs", type=int, default=5, help="of each row in a round")
     return parser

@@ -9,20 +9,15 @@ The table goes to stdout and to `results/speed.md`, every figure to `results/spe
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
+import results
 import rivals
 from measure import Measured, measure
 from rows import DIALECTS, ROWS, Row
 from table import markdown
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
@@ -38,7 +33,7 @@ def main() -> None:
                 continue
             done.append(_measured(row, name, pythons[name], options))
     text = markdown(chosen, engines, done)
-    _keep(text, done, options)
+    results.keep("speed", text, runs=options.runs, measured=[one.as_json() for one in done])
     print(text)
 
 
@@ -63,25 +58,8 @@ def _measured(row: Row, engine: str, python: Path | str, options: argparse.Names
     return Measured(row.key, engine, None, None, (), None, None, (python,), os.getloadavg()[0])
 
 
-def _keep(text: str, done: list[Measured], options: argparse.Namespace) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "speed.md").write_text(text + "\n")
-    about: dict[str, Any] = {
-        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "runs": options.runs,
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "processors": os.cpu_count(),
-        "rivals": rivals.PACKAGES,
-        "measured": [one.as_json() for one in done],
-    }
-    (RESULTS / "speed.json").write_text(json.dumps(about, indent=1) + "\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rows", help=f"of {','.join(row.key for row in ROWS)}")
-    parser.add_argument("--only", help=f"of {','.join(DIALECTS)}")
+    parser = results.parser(__doc__, (row.key for row in ROWS), DIALECTS)
     parser.add_argument("--runs", type=int, default=5, help="warm runs of each row")
     parser.add_argument("--limit-s", type=float, default=200.0, help="for a row by one engine")
     return parser

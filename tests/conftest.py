@@ -6,16 +6,14 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from support import SERVED, Cells, OpenRepl, echo
-from unspool import Context
+from support import SERVED, OpenRepl
 from unspool.api import _SHARED
 from unspool.sandboxes.process import ProcessSandbox
-from unspool.spec import ReplSpec
+from unspool.testing.sandbox_contract.promises import Rooms
 from unspool.types import Usage
 
 settings.register_profile("any machine", deadline=None)
@@ -52,23 +50,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 async def open_repl() -> AsyncIterator[OpenRepl]:
     """Opens REPLs that are closed after the test."""
-    sandbox, opened = ProcessSandbox(), []
-
-    async def open_one(
-        context: Any = "some text",
-        *,
-        door: Any = echo,
-        **asked: Any,
-    ) -> Cells:
-        given = context if isinstance(context, Context) else Context(context)
-        repl = await sandbox.open(given, door, ReplSpec(**{"question": "?", **asked}))
-        opened.append(repl)
-        return Cells(repl)
-
-    yield open_one
-    for repl in opened:
-        await repl.aclose()
-    await sandbox.aclose()
+    rooms = Rooms(ProcessSandbox())
+    yield rooms.open
+    await rooms.aclose()
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""What tests use of each other's: a host for REPLs, cells with numbers, a clock."""
+"""What tests use of each other's: a server that counts, a clock."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import asyncio
 import os
 import selectors
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from unspool import SandboxError, UnspoolError
+from unspool import SandboxError
 from unspool.sandboxes.docker_engine import Engine
-from unspool.sandboxes.repl import ProcessRepl
 from unspool.testing import server
-from unspool.types import Cell, Observation
+from unspool.testing.sandbox_contract.promises import Cells
 
 T = TypeVar("T")
 
@@ -41,15 +40,6 @@ SERVED: list[ScriptedServer] = []
 """Those of the test that is under way."""
 
 
-async def echo(name: str, args: Sequence[Any]) -> Any:
-    """A host that answers each prompt with itself, and fails those that say so."""
-    if name.endswith("_batched"):
-        return [[None, f"refused: {p}"] if "fail" in p else [f"re: {p}"] for p in args[0]]
-    if "fail" in args[0]:
-        raise UnspoolError(f"refused: {args[0]}")
-    return f"re: {args[0]}"
-
-
 def contexts_held() -> int:
     """How many contexts this process holds in shared memory, once that no longer falls."""
     for _ in range(250):
@@ -59,18 +49,6 @@ def contexts_held() -> int:
             break
         time.sleep(0.02)
     return held
-
-
-class Cells:
-    """Runs cells in one REPL, numbering them."""
-
-    def __init__(self, repl: ProcessRepl) -> None:
-        self.repl = repl
-        self._number = 0
-
-    async def __call__(self, code: str) -> Observation:
-        self._number += 1
-        return await self.repl.run(Cell(code, self._number))
 
 
 OpenRepl = Callable[..., Awaitable[Cells]]

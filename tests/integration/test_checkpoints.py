@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
-from support import Cells, OpenRepl, ScriptedServer
+from support import OpenRepl, ScriptedServer
 from unspool import RLM, Context, Limits
 from unspool.errors import SandboxError
 from unspool.sandboxes.process import ProcessSandbox
+from unspool.sandboxes.repl import ProcessRepl
 from unspool.spec import ReplSpec
+from unspool.testing.sandbox_contract.promises import Cells
 from unspool.testing.script import turns
 from unspool.types import Cell
 
@@ -167,6 +169,7 @@ async def test_memory_that_runs_out_is_an_error_with_advice(open_repl: OpenRepl)
 
 async def test_the_scratch_folder_is_bounded_as_a_whole(open_repl: OpenRepl) -> None:
     run = await open_repl()
+    assert isinstance(run.repl, ProcessRepl)
     if not any("mount" in layer for layer in run.repl.layers):
         pytest.skip("this machine lets nobody mount: each file is bounded, not their sum")
     seen = await run(

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from support import Cells, OpenRepl
+from support import OpenRepl
 from unspool.sandboxes.worker import syscalls
+from unspool.testing.sandbox_contract.promises import Cells
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the confinement is Linux's")
 

@@ -9,13 +9,12 @@ from importlib.util import find_spec
 
 import pytest
 
-from support import echo
 from unspool import Context
 from unspool.errors import MissingExtra
 from unspool.sandboxes.monty import MontySandbox
 from unspool.sandboxes.monty_repl import KEPT_CHARS, LACKS
 from unspool.spec import ReplSpec
-from unspool.testing.sandbox_contract.promises import Rooms
+from unspool.testing.sandbox_contract.promises import Rooms, echo
 
 needs_monty = pytest.mark.skipif(
     find_spec("pydantic_monty") is None, reason="unspool[monty] is missing"

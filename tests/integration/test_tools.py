@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from runs import cell, solve
-from support import Cells, OpenRepl
+from support import OpenRepl
 from unspool import RLM, ConfigurationError, Context, Limits, SandboxError
 from unspool.sandboxes.packages import located
 from unspool.sandboxes.process import ProcessSandbox
 from unspool.spec import ReplSpec
+from unspool.testing.sandbox_contract.promises import Cells
 from unspool.tools import RESERVED, Tools
 
 

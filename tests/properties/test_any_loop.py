@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support import Cells
 from unspool import Context, UnspoolError
 from unspool.sandboxes.process import ProcessSandbox
 from unspool.spec import ReplSpec
+from unspool.testing.sandbox_contract.promises import Cells
 from unspool.types import Observation
 
 EXAMPLES = 150

@@ -96,6 +96,49 @@ async def test_the_state_is_the_last_one_however_fast_cells_follow(open_repl: Op
         assert (await run("n")).value.text == str(n)
 
 
+LOOKS = (
+    "print(len(context))",
+    "part = context[3:9]; n = 1",
+    "n += 1\nfor word in context.split(): print(word)",
+    "lines = context.split(); alias = lines",
+    "n += 1; size = len(part)",
+    "alias.append(n)",
+    "half, text = n / 2, '\\ud800' + part\nnowhere",
+    "count = float('inf'); raw = text[1:].encode()",
+    "n = [n]",
+    "n = 7",
+)
+HELD = "[(k, v) for k, v in sorted(globals().items()) if k in seen], lines is alias"
+NAMES = "seen = 'count half lines n part raw size text word'.split()"
+
+
+@pytest.mark.parametrize("lost_after", [1, 2, 3])
+async def test_a_state_that_was_kept_in_part_as_values_is_whole_after_losses(
+    open_repl: OpenRepl, lost_after: int
+) -> None:
+    """Cells that look leave plain values, others more: whatever was kept how, it is all there."""
+    lossy, whole = await open_repl("some text to read"), await open_repl("some text to read")
+    for number, cell in enumerate(LOOKS, 1):
+        seen, wanted = await lossy(cell), await whole(cell)
+        assert seen.stdout == wanted.stdout
+        assert seen.error.splitlines()[-1:] == wanted.error.splitlines()[-1:]
+        if number % lost_after == 0:
+            lost = await lossy("n = 99; import os; os._exit(0)")
+            assert "every variable is as it was" in lost.notes[-1]
+    assert (await lossy(NAMES)).error == (await whole(NAMES)).error == ""
+    assert (await lossy(HELD)).value == (await whole(HELD)).value
+
+
+async def test_a_first_cell_that_only_looks_is_not_lost_with_the_second(
+    open_repl: OpenRepl,
+) -> None:
+    run = await open_repl("text")
+    await run("part = context[1:]; n = len(part)")
+    lost = await run("n = 5; import os; os._exit(0)")
+    assert "every variable is as it was" in lost.notes[-1]
+    assert (await run("part, n")).value.text == "('ext', 3)"
+
+
 async def test_what_runs_threads_and_loops_works_after_a_loss(open_repl: OpenRepl) -> None:
     run = await open_repl()
     await run(

@@ -264,7 +264,7 @@ async def test_a_loop_that_swallows_interrupts_is_killed_and_said(open_repl: Ope
         "import time\nlost = 1\nwhile True:\n    try:\n        time.sleep(60)\n    except: pass"
     )
     assert "had to be killed" in seen.error
-    assert "nothing else is lost" in seen.notes[0]
+    assert "othing else is lost" in seen.notes[0]
     assert (await run("context, 'lost' in globals()")).value.text == "('still here', False)"
 
 

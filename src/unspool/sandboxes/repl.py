@@ -29,6 +29,8 @@ INTERRUPTS = 4
 START_S = 30.0
 EXIT_S = 10.0
 PIECES = 16
+MOST_LEFT_CHARS = 1 << 16
+"""Of plain values that are kept of cells in place of a copy of the process."""
 STARTS = 3
 LAST_WORDS_S = 0.5
 LOST = "All variables are gone; `context` is as it was. Go on in small steps."
@@ -40,8 +42,9 @@ class EndedEarly(SandboxError):
 
 
 class ProcessRepl:
-    """One REPL process. After each cell it leaves a copy of itself behind, which goes on in
-    its place when a later cell has to be killed or ends the process."""
+    """One REPL process. After a cell it leaves a copy of itself behind, which goes on in its
+    place when a later cell has to be killed or ends the process. Cells that left a few plain
+    values and nothing else have those kept here instead."""
 
     def __init__(
         self, zygote: Starter, shared: SharedContext, door: CallDoor, spec: ReplSpec
@@ -49,6 +52,7 @@ class ProcessRepl:
         self._zygote, self._shared, self._door, self._spec = zygote, shared, door, spec
         self._last = self._number = 0
         self._unkept = False
+        self._left: dict[str, Any] = {}
         self.opening: dict[str, Any] = {}
         self.layers: tuple[str, ...] = ()
         """What holds the cells, once the REPL is open."""
@@ -162,7 +166,7 @@ class ProcessRepl:
         self._drain()
         if report is not None:
             with contextlib.suppress(KeyError, TypeError, ValueError):
-                return self._kept(self._observed(cell, report, notes))
+                return self._kept(self._observed(cell, report, notes), report["left"])
         return await self._lost_cell(cell)
 
     def _give_up(self) -> None:
@@ -170,9 +174,18 @@ class ProcessRepl:
         if self._link is not None:
             self._link.close()
 
-    def _kept(self, seen: Observation) -> Observation:
-        """Has the state after a cell kept, unless the run is likely to end with it."""
-        self._last, self._unkept = seen.cell.number, True
+    def _kept(self, seen: Observation, left: object) -> Observation:
+        """Has the state after a cell kept, unless the run is likely to end with it.
+
+        Where all that a cell has left is some plain values, they are kept here, and there is
+        no copy of the process.
+        """
+        if isinstance(left, dict):
+            together = self._left | left
+            if len(wire.dumps(together)) <= MOST_LEFT_CHARS:
+                self._left = together
+                return seen
+        self._last, self._unkept, self._left = seen.cell.number, True, {}
         if not seen.finished:
             self._keep()
         return seen
@@ -315,12 +328,24 @@ class ProcessRepl:
         if how is not None and how.after is not None:
             with contextlib.suppress(SandboxError, OSError):
                 await self._revive()
+                self._left = self._left if how.after == last else {}
                 self._last, self._unkept = how.after, True
+                self._restore()
                 self._keep()
                 return (_what_is_left(how.after, last),)
         self._end_process()
         await self.start()
-        return (LOST if last else "It was the first one: nothing else is lost.",)
+        if last:
+            self._left = {}
+            return (LOST,)
+        self._restore()
+        return (_what_is_left(0, 0),)
+
+    def _restore(self) -> None:
+        """Gives a process that has the state of cell `_last` what later ones have left."""
+        if self._left:
+            assert self._link is not None
+            self._link.send({"op": "restore", "left": self._left})
 
     def _observed(self, cell: Cell, report: dict[str, Any], before: tuple[str, ...]) -> Observation:
         stdout, stderr, value = (_clip(*report[k]) for k in ("stdout", "stderr", "value"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import os
 import signal
@@ -25,6 +26,7 @@ from .execute import Executor, explain, fresh_main
 from .hints import looked_for
 from .offers import offered
 from .packages import readable
+from .remains import Remains, is_alone
 from .search import Searcher
 from .textmap import mapped
 from .tools import (
@@ -76,7 +78,8 @@ class Session:
         self._ahead = Ahead(self._channel, self._namespace)
         self._own = self._offer(context, opening)
         awaitable = (name for name, one in self._own.items() if hasattr(one, "aio"))
-        self._executor = Executor(self._namespace, frozenset(awaitable), self._ahead.rewrite)
+        self._remains = Remains(self._namespace, self._own, vars(builtins))
+        self._executor = Executor(self._namespace, frozenset(awaitable), self._met)
         self._hidden = frozenset((*self._own, "answer"))
         self._builtins = dict(vars(builtins))
         self._builtins_named = False
@@ -142,6 +145,9 @@ class Session:
             if command["op"] == "checkpoint":
                 self._keep(command["after"])
                 continue
+            if command["op"] == "restore":
+                self._namespace.update(wire.decode(command["left"]))
+                continue
             number, code = command["number"], command["code"]
             self._clock.begin(command.get("clock"))
             try:
@@ -172,6 +178,11 @@ class Session:
             renew_pool(pool)
         self._channel.send({"op": "ready", "layers": self._layers})
 
+    def _met(self, tree: ast.Module, code: str, name: str) -> None:
+        """A cell is about to run, and this is its tree."""
+        self._remains.read(tree)
+        self._ahead.rewrite(tree, code, name)
+
     def _send_done(self, report: dict[str, Any]) -> None:
         try:
             self._channel.send(report)
@@ -181,6 +192,8 @@ class Session:
 
     def _run(self, number: int, code: str) -> dict[str, Any]:
         self._ending.reopen()
+        self._remains.forget()
+        alone = is_alone()
         out, err = self._capture()
         started = perf_counter()
         value, error = self._execute(code, f"<cell {number}>")
@@ -199,6 +212,7 @@ class Session:
             notes=[note[:NOTE_CHARS] for note in notes],
             names=show.variables(self._namespace, self._hidden),
             answer=answer,
+            left=self._remains.left() if alone and is_alone() else None,
             seconds=seconds,
             clock=self._clock.end(),
         )
@@ -315,6 +329,7 @@ def _report(number: int, **found: Any) -> dict[str, Any]:
         "notes": [],
         "names": [],
         "answer": None,
+        "left": None,
         "seconds": 0.0,
         "clock": [],
     }

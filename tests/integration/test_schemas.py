@@ -173,8 +173,8 @@ def test_a_server_that_takes_no_schema_is_asked_without_it_and_not_twice() -> No
         return "5"
 
     code = (
-        "one = llm_query('q', schema=int)\nmore = [f'r {i}' for i in range(5)]\n"
-        "FINAL([one, llm_query_batched(more, schema=int)])"
+        "first = llm_query('q', schema=int)\n"  # what follows needs it, so it is not asked ahead
+        "FINAL([first, llm_query_batched([f'r {first} {i}' for i in range(5)], schema=int)])"
     )
     answer, asked = last_answer(code, sub)
     assert answer == [5, [5] * 5]

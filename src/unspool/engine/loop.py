@@ -64,7 +64,9 @@ class Loop:
                 await self._turns(history, judge, repl)
             except LimitReached as reached:
                 if self.best is None or reached.limit != "turns":
-                    await self._last_reply(history, repl, reached.limit)
+                    if reached.limit == "turns":
+                        self._emit(events.TurnStarted, turn=self._turn)
+                    await self._last_reply(history, repl)
                 return reached.limit
         return "complete"
 
@@ -96,6 +98,7 @@ class Loop:
                 before=self._again.feedback(self._turn),
             )
             self._emit(events.TurnEnded, turn=self._turn, feedback=shown)
+        self._turn += 1
         raise LimitReached("turns", "all turns are used up")
 
     def _early(self, repl: asyncio.Future[Repl]) -> Early:
@@ -134,13 +137,8 @@ class Loop:
         shown = render(seen, self._parts.pack) if seen else reply.hint
         return "\n".join(part for part in (shown, verdict.advice) if part)
 
-    async def _last_reply(
-        self, history: History, repl: asyncio.Future[Repl], reached: Status
-    ) -> None:
+    async def _last_reply(self, history: History, repl: asyncio.Future[Repl]) -> None:
         """One more call when a limit is reached, and what can be had without it."""
-        if reached == "turns":
-            self._turn += 1
-            self._emit(events.TurnStarted, turn=self._turn)
         with suppress(LimitReached, ModelError):
             completion = await self._root.ask(history.extract(), self._turn, last=True)
             reply = parse(completion.text)

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support import Cells, OpenRepl
+from support import OpenRepl
 from unspool import Context
 from unspool.sandboxes.packages import located
 from unspool.sandboxes.process import ProcessSandbox
 from unspool.spec import ReplSpec
+from unspool.testing.sandbox_contract.promises import Cells
 from unspool.types import Cell, Observation
 
 needs_copies = pytest.mark.skipif(sys.platform != "linux", reason="checkpoints are Linux's")

@@ -26,3 +26,8 @@ def price_of(model: Model, usage: Usage) -> int | None:
     """What a model says that so many tokens cost; None when it does not say."""
     price = getattr(model, "price", None)
     return None if price is None else price(usage)
+
+
+def address_of(model: Model) -> str:
+    """Where a model says that it is served; empty when it does not say."""
+    return str(getattr(model, "address", ""))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from unspool.foreign import address_of
 from unspool.ports import Model
 from unspool.types import Request
 
@@ -23,12 +24,7 @@ def key_of_request(request: Request, name: str | None) -> str:
 
 def key_of_reply(model: Model, asked: str) -> str:
     """Of what one model says to a request: where it is served is part of it."""
-    return key_of([str(getattr(model, "address", "")), model.name, asked])
-
-
-def key_of_reply(model: Model, asked: str) -> str:
-    """Of what one model says to a request: where it is served is part of it."""
-    return key_of([str(getattr(model, "address", "")), model.name, asked])
+    return key_of([address_of(model), model.name, asked])
 
 
 def key_of(parts: Iterable[Any]) -> str:

@@ -82,6 +82,11 @@ class ChatModel:
         """What reports call it."""
         return self._name
 
+    @property
+    def address(self) -> str:
+        """Where it is served, without what is secret in it."""
+        return self._endpoint.shown
+
     async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
         """Answers `request`; with `on_text`, the reply is streamed and handed over in pieces.
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from unspool.errors import ModelError
-from unspool.foreign import price_of
+from unspool.foreign import address_of, price_of
 from unspool.ports import Model
 from unspool.types import Completion, OnText, Request, Usage
 
@@ -28,6 +28,11 @@ class Hedge:
     def name(self) -> str:
         """The name of the model inside."""
         return self._first.name
+
+    @property
+    def address(self) -> str:
+        """Where the model inside is served."""
+        return address_of(self._first)
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
         """Answers `request` by whichever of the two is the first to.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from unspool.errors import ModelUnavailable
-from unspool.foreign import price_of
+from unspool.foreign import address_of, price_of
 from unspool.models.gate import Gate
 from unspool.models.rates import LISTENER
 from unspool.ports import Model
@@ -33,6 +33,11 @@ class Limit:
     def name(self) -> str:
         """The name of the model inside."""
         return self._model.name
+
+    @property
+    def address(self) -> str:
+        """Where the model inside is served."""
+        return address_of(self._model)
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
         """Answers `request` when it is its turn. Raises what the model inside raises."""

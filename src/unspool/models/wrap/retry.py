@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from unspool.errors import ModelError, ModelUnavailable
-from unspool.foreign import price_of
+from unspool.foreign import address_of, price_of
 from unspool.ports import Model
 from unspool.types import Completion, OnText, Request, Usage
 
@@ -63,6 +63,11 @@ class Retry:
     def name(self) -> str:
         """The name of the model inside."""
         return self._model.name
+
+    @property
+    def address(self) -> str:
+        """Where the model inside is served."""
+        return address_of(self._model)
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
         """Answers `request`, in several attempts if need be.

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench soak clean
 
 demo: $(READY)  ## set up, fetch the embedded model, and ask a real question
 	$(BIN)/python -m unspool.cli.main models pull
@@ -19,6 +19,9 @@ check: $(READY)  ## lint, format, types, import order
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+soak: $(READY)  ## the tests that kill runs and fill disks, two hundred times over
+	UNSPOOL_SOAK_KILLS=200 $(BIN)/python -m pytest --timeout 3600 tests/integration/test_resume.py
 
 bench: $(READY)  ## speed, side by side with rlms and dspy
 	$(BIN)/python benchmarks/speed.py

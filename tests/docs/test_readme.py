@@ -32,8 +32,11 @@ def test_its_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
             return RLM(model, base_url=server.base_url, api_key="k", **options)  # type: ignore[arg-type]
 
         source = code.replace("from unspool import RLM, Limits\n", "")
-        exec(source, {"RLM": served, "Limits": Limits})
-    assert server.requests
+        rlm = served("openai/gpt-5")
+        before = rlm.run("How many clauses are there?", "contracts/")
+        known = {"RLM": served, "Limits": Limits, "rlm": rlm, "run_id": before.run_id}
+        exec(source, known)
+    assert known["result"].complete
 
 
 def test_its_commands_exist() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,12 @@ def test_its_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         source = code.replace("from unspool import RLM, Limits\n", "")
         rlm = served("openai/gpt-5")
         before = rlm.run("How many clauses are there?", "contracts/")
-        known = {"RLM": served, "Limits": Limits, "rlm": rlm, "run_id": before.run_id}
+        known: dict[str, Any] = {
+            "RLM": served,
+            "Limits": Limits,
+            "rlm": rlm,
+            "run_id": before.run_id,
+        }
         exec(source, known)
     assert known["result"].complete
 

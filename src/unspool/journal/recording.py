@@ -107,7 +107,7 @@ class Recording(Owner):
         if isinstance(event, events.CallEnded) and event.source == "model" and not event.error:
             connection.execute(
                 "INSERT OR IGNORE INTO replies (key, seq) VALUES (?, ?)",
-                (event.key, done.lastrowid),
+                (event.reply_key, done.lastrowid),
             )
 
     def _sum_up(self, event: events.Event) -> None:

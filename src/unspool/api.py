@@ -192,12 +192,14 @@ class RLM:
         self._models = {one.name: one for one in (self._root, self._sub, *self._children)}
         self._journal = _SHARED.journals.find(journal, settings, keep_contexts=keep_contexts)
         self._insists, self._cache = journal is not None, cache
+        self._packs = {name: load_pack(pack or pack_for(name)) for name in self._models}
         self._setup = Setup(
             models=tuple(map(_written, (model, sub_model or model, *_each_depth(child_model)))),
             base_url=base_url,
             max_depth=max_depth,
             limits=self._limits,
             pack=pack,
+            packs={name: f"{one.name} {one.version}" for name, one in self._packs.items()},
             retries=retries,
             isolation=isolation,
             tools=self._tools.offered,
@@ -206,7 +208,6 @@ class RLM:
             early=early,
             cache=cache,
         )
-        self._packs = {name: load_pack(pack or pack_for(name)) for name in self._models}
 
     def __repr__(self) -> str:
         return f"RLM({self._root.name!r}, sub_model={self._sub.name!r})"

@@ -86,6 +86,8 @@ class Setup:
     max_depth: int
     limits: Limits
     pack: str | None
+    packs: Mapping[str, str]
+    """The version of the prompts for each model."""
     retries: int
     isolation: str
     tools: tuple[Tool, ...]

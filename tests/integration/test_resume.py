@@ -259,6 +259,19 @@ def test_a_fork_goes_another_way_from_a_turn_on(journal: Path) -> None:
             rlm.resume(first.run_id)
 
 
+def test_a_journal_that_cannot_be_had_is_told(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    with pytest.raises(JournalError, match=r"journal .*file/j.db cannot be opened.*--no-journal"):
+        rlm_of(server.base_url, file / "j.db").run(QUESTION, CONTEXT)
+    monkeypatch.setenv("UNSPOOL_JOURNAL", str(file / "j.db"))
+    usual = RLM("root", base_url=server.base_url, api_key="key", sub_model="sub", max_depth=2)
+    with pytest.warns(UserWarning, match="this run is not recorded"):
+        assert usual.run(QUESTION, CONTEXT).complete
+
+
 def test_the_clock_of_the_machine_is_not_the_order_of_runs(
     server: ScriptedServer, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

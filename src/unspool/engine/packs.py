@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -53,6 +54,11 @@ class Pack:
     """Longest reply of the root, in tokens."""
     temperature: float | None = None
     stop: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """The same for the same prompts and sizes."""
+        return hashlib.blake2b(repr(self).encode(), digest_size=6).hexdigest()
 
     def fill(self, text: str, values: Mapping[str, object]) -> str:
         """`text` with the values in the place of their names."""

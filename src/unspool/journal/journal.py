@@ -21,7 +21,7 @@ from unspool.journal.codec import Codec, Values
 from unspool.journal.lock import RunLock, is_under_way
 from unspool.journal.reading import Past, RunRow
 from unspool.journal.recording import Recording
-from unspool.journal.store import explained, fetch_text, for_reading
+from unspool.journal.store import connected, explained, fetch_text, for_reading
 from unspool.journal.writer import Writer
 
 KEPT_CHARS = 64 << 20
@@ -58,11 +58,20 @@ class Journal:
         self._codec = Codec(values)
         self._keep_contexts = keep_contexts
         self._writer = Writer(path)
+        self._tried = False
 
     def begin(self, about: About, context: Context) -> Recording:
-        """Records a new run. To be ended with `Recording.aclose`."""
+        """Records a new run. To be ended with `Recording.aclose`.
+
+        Raises:
+            JournalError: the file cannot be written.
+        """
         lock = self._lock(about.id)
-        lock.take()
+        with explained(self.path):
+            if not self._tried:
+                connected(self.path).close()
+                self._tried = True
+            lock.take()
         recording = Recording(self._writer, self._codec, lock, about.id)
         recording.write(partial(_insert, recording, about))
         self._know(recording, about, context)

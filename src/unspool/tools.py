@@ -25,7 +25,7 @@ SHOWN_CHARS = 4_000
 """Of an exception's text."""
 
 RESERVED = frozenset(
-    "context question answer search SHOW_VARS FINAL FINAL_VAR LLMError ToolError llm_query"
+    "context question answer search chunks SHOW_VARS FINAL FINAL_VAR LLMError ToolError llm_query"
     " llm_query_batched rlm_query rlm_query_batched ask_each".split()
 )
 """Names in the REPL that are ours."""

@@ -9,6 +9,7 @@ from typing import Any, cast
 from unspool.errors import UnspoolError
 from unspool.ports import CallDoor
 from unspool.sandboxes.worker.channel import CallFailed, Channel
+from unspool.sandboxes.worker.cutting import Cutter
 from unspool.sandboxes.worker.offers import offered
 from unspool.sandboxes.worker.search import Hits, Searcher
 from unspool.sandboxes.worker.tools import model_calls, no_input
@@ -37,22 +38,25 @@ class _Once:
 
 
 class HostedCalls:
-    """Serves `llm_query` and its like and the user's tools through a door, and `search` here."""
+    """Serves `llm_query` and its like and the user's tools through a door; `search` and
+    `chunks` here."""
 
     def __init__(
         self,
         door: CallDoor,
         searcher: Searcher,
+        cutter: Cutter,
         tools: Sequence[Tool],
         variables: Callable[[], str],
     ) -> None:
-        self._door, self._searcher, self._variables = door, searcher, variables
+        self._door, self._variables = door, variables
+        self._searcher, self._cutter = searcher, cutter
         self._tools = [[tool.name, tool.signature, tool.doc] for tool in tools]
         self.notes: list[str] = []
         """What `search` had to say besides its lines."""
         self.awaitable = frozenset(self._calls())
         """The functions that may be awaited."""
-        self.names = self.awaitable | {"search", "SHOW_VARS", "input"}
+        self.names = self.awaitable | {"search", "chunks", "SHOW_VARS", "input"}
 
     def _calls(self, reply: Mapping[str, Any] | None = None) -> dict[str, Callable[..., Any]]:
         channel = cast(Channel, _Once(reply))
@@ -63,6 +67,8 @@ class HostedCalls:
         match name:
             case "search":
                 return self._lines(await asyncio.to_thread(self._searcher.search, *args, **kwargs))
+            case "chunks":
+                return list(await asyncio.to_thread(self._cutter.chunks, *args, **kwargs))
             case "SHOW_VARS":
                 return self._variables()
             case "input":
@@ -83,7 +89,9 @@ class HostedCalls:
         except Exception as broken:  # whatever it is, the cell must not wait for ever
             return {"error": f"{type(broken).__name__}: {broken}"[:500]}
 
-    def _lines(self, hits: Hits) -> list[str]:
+    def _lines(self, hits: Any) -> list[Any]:
+        if not isinstance(hits, Hits):
+            return list(hits)
         whole, lines = str(hits), "\n".join(hits)
         around = whole.partition(lines) if lines else (whole,)
         said = (part.strip() for part in around if part is not lines and part != lines)

@@ -17,6 +17,7 @@ from unspool.sandboxes.monty_values import answered, given, raised, shown, taken
 from unspool.sandboxes.reading import Reading, read
 from unspool.sandboxes.worker import show
 from unspool.sandboxes.worker.capture import Roll
+from unspool.sandboxes.worker.cutting import Cutter
 from unspool.sandboxes.worker.hints import looked_for
 from unspool.sandboxes.worker.search import Searcher
 from unspool.sandboxes.worker.tools import Ending
@@ -84,7 +85,8 @@ class MontyRepl:
         self._pool, self._context, self._spec = pool, context, spec
         documents = [(d.name, d.start) for d in context.documents]
         self._searcher = Searcher(context.value, documents, spec.question)
-        self._hosted = HostedCalls(door, self._searcher, spec.tools, self._variables)
+        cutter = Cutter(context.value, documents)
+        self._hosted = HostedCalls(door, self._searcher, cutter, spec.tools, self._variables)
         self._inputs: dict[str, Any] = {
             "context": given(context.value),
             "question": given(spec.question),

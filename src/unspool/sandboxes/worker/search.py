@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import bisect
 import collections
 import itertools
-import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from .patterns import Pattern
+from .texts import Texts
+from .words import NoIndex, WordIndex
 
 LINE_CHARS = 280
 """Shown of one line; of a longer one, the part around the match."""
+LINES = 10
+"""Given where nobody says how many."""
+INDEXED_CHARS = 16_000_000
+"""In a longer text the nearest lines are found by an index of its words, which is kept: to
+look through it takes longer, and stops where common words have been seen too often."""
+PASSAGES = 40
+"""Looked at for the best lines."""
 MOST_MATCHES = 20_000
 """Matches that are looked at before the best of them are chosen."""
 COMMON_WORDS = frozenset(
@@ -24,6 +33,8 @@ COMMON_WORDS = frozenset(
 
 Place = tuple[int, int, int]
 """Which text, and where the line starts and ends in it, in characters."""
+Span = tuple[int, int, str, str]
+"""Where something starts and ends, in characters; the document or item; and the text."""
 
 
 class Hits(list[str]):
@@ -40,36 +51,76 @@ class Hits(list[str]):
 
 
 class Searcher:
-    """Finds lines in a context of any shape."""
+    """Finds lines in a context of any shape.
+
+    `index` is the file in which an index of its words is kept, once one is needed; without
+    it, in memory.
+    """
 
     def __init__(
-        self, context: Any, documents: Sequence[tuple[str, int]] = (), question: str = ""
+        self,
+        context: Any,
+        documents: Sequence[tuple[str, int]] = (),
+        question: str = "",
+        index: str = "",
     ) -> None:
-        self._names, self._texts = _texts(context)
-        self._starts = [start for _, start in documents]
-        self._documents = [name for name, _ in documents]
+        self._texts = Texts(context, documents)
+        self._path = index
+        self._words: WordIndex | None = None
         self.ask(question)
 
     def ask(self, question: str) -> None:
         """Serves that question from now on."""
-        self._question = _stems(question)
+        self._question, self._stems = question, _stems(question)
         self._searched: set[str] = set()
 
-    def search(self, pattern: str, limit: int = 10) -> Hits:
+    def search(
+        self,
+        pattern: Any,
+        limit: int | None = None,
+        *,
+        around: int = 0,
+        spans: bool = False,
+        text: Any = None,
+    ) -> Any:
         """Lines of `context` that match a regular expression or contain words (case does
         not matter). Each is a string. Where nothing matches, the nearest lines come back,
-        and say so; they also do when the same is searched again."""
-        pattern = pattern.pattern if isinstance(pattern, re.Pattern) else str(pattern)
+        and say so; they also do when the same is searched again. A list of words gives the
+        lines that rank best for them. `limit` is how many lines (10), `around` how many
+        characters to each side of the match are shown in place of the line, `text` what to
+        search in place of `context`. With `spans`, all matches as (start, end, name, text)."""
+        if limit is not None and not isinstance(limit, int):
+            limit, text = None, limit
+        if text is not None:
+            other = Searcher(text, (), self._question)
+            return other.search(pattern, limit, around=around, spans=spans)
+        if isinstance(pattern, (list, tuple, set, frozenset)):
+            return self._ranked([str(word) for word in pattern], limit, around, spans=spans)
+        flags = pattern.flags & ~re.DEBUG if isinstance(pattern, re.Pattern) else 0
+        pattern = str(getattr(pattern, "pattern", pattern))
         if not pattern.strip():
             raise ValueError("search needs a pattern: a word, a phrase or a regular expression")
+        wanted = Pattern(pattern, flags)
+        if spans:
+            return self._spans(wanted, limit, around)
+        return self._lines(pattern, wanted, LINES if limit is None else limit, around)
+
+    def nearest(self, words: str, limit: int = LINES) -> Hits:
+        """The lines that share the rarest words with `words`."""
+        head = f"No exact match for {words!r}. The nearest lines:"
+        return self._nearest(_stems(words) or self._stems, limit, head) or Hits(
+            [], head=f"No line of context matches {words!r}, nor comes near."
+        )
+
+    def _lines(self, pattern: str, wanted: Pattern, limit: int, around: int) -> Hits:
         again = pattern in self._searched
         self._searched.add(pattern)
-        places = self._matches(_compiled(pattern))
+        places = self._matches(wanted)
         if not places:
             return self.nearest(pattern, limit)
         if again and len(places) > limit:
             return self._nearest(
-                _stems(pattern) + self._question,
+                _stems(pattern) + self._stems,
                 limit,
                 f"You have searched for {pattern!r} before. The lines nearest to the question:",
             )
@@ -78,126 +129,136 @@ class Searcher:
         more = (
             f"... and {left:,} more matching lines: make the pattern more specific" if left else ""
         )
-        return Hits((self._line(*place) for place in chosen), tail=more)
+        return Hits((self._line(*place, around) for place in chosen), tail=more)
 
-    def nearest(self, words: str, limit: int = 10) -> Hits:
-        """The lines that share the rarest words with `words`."""
-        head = f"No exact match for {words!r}. The nearest lines:"
-        return self._nearest(_stems(words) or self._question, limit, head) or Hits(
-            [], head=f"No line of context matches {words!r}, nor comes near."
+    def _spans(self, wanted: Pattern, limit: int | None, around: int) -> list[Span]:
+        found = (
+            (start, end, self._texts.name(number, start), _cut(text, start, end, around))
+            for number, text in enumerate(self._texts.all)
+            for start, end in wanted.spans(text)
         )
+        return list(itertools.islice(found, limit))
+
+    def _ranked(self, words: list[str], limit: int | None, around: int, *, spans: bool) -> Any:
+        """The best lines for words, by BM25 of the passages they are in."""
+        stems = _stems(" ".join(words), keep_common=True)
+        if not stems:
+            raise ValueError("search needs words to look for")
+        ranked = self._by_index(stems, LINES if limit is None else limit)
+        if not spans:
+            none = f"No line of context has any of {', '.join(words)}."
+            return Hits((self._line(*one, around) for one in ranked), head="" if ranked else none)
+        return [
+            (start, end, self._texts.name(number, start), _cut(self._texts.all[number], start, end))
+            for (number, start, end), _ in ranked
+        ]
 
     def _nearest(self, stems: Sequence[str], limit: int, head: str) -> Hits:
-        scored = self._scored(list(dict.fromkeys(stems))) if stems else []
-        return Hits((self._line(*item) for item in scored[:limit]), head=head)
+        stems = list(dict.fromkeys(stems))
+        long = sum(map(len, self._texts.all)) > INDEXED_CHARS
+        scored = [] if not stems else (self._by_index if long else self._scored)(stems, limit)
+        return Hits((self._line(*item) for item in scored), head=head)
 
-    def _matches(self, regex: re.Pattern[str]) -> list[tuple[Place, int]]:
+    def _by_index(self, stems: Sequence[str], limit: int) -> list[tuple[Place, int]]:
+        """Lines by the rarity of the words they have, of the passages that rank best."""
+        try:
+            if self._words is None:
+                self._words = WordIndex(self._texts.all, self._path)
+            blocks, rare = self._words.best(stems, PASSAGES + limit)
+        except NoIndex:
+            return self._scored(stems, limit)
+        regex, ranked = _any_of(stems), []
+        for rank, (number, start, end) in enumerate(blocks):
+            lines: dict[Place, dict[str, int]] = {}
+            passage = str(self._texts.all[number][start:end])
+            for match in regex.regex.finditer(passage):
+                at = start + match.start()
+                line = (number, *_line_around(self._texts.all[number], at))
+                lines.setdefault(line, {}).setdefault(_stem_of(match.group().lower(), stems), at)
+            ranked += [
+                (-sum(rare.get(stem, 0) for stem in found), rank, place, min(found.values()))
+                for place, found in lines.items()
+            ]
+        return self._distinct(((place, at) for _, _, place, at in sorted(ranked)), limit)
+
+    def _matches(self, wanted: Pattern) -> list[tuple[Place, int]]:
         found: dict[Place, int] = {}
-        for number, text in enumerate(self._texts):
-            for match in itertools.islice(regex.finditer(text), MOST_MATCHES):
-                if match.end() > match.start():
-                    start, end = _line_around(text, match.start())
-                    found.setdefault((number, start, end), match.start())
+        for number, text in enumerate(self._texts.all):
+            for at, _ in itertools.islice(wanted.spans(text), MOST_MATCHES):
+                found.setdefault((number, *_line_around(text, at)), at)
         return list(found.items())
 
     def _best(self, places: list[tuple[Place, int]], limit: int) -> list[tuple[Place, int]]:
         """The lines that share most words with the question; in the text's order if equal."""
-        if len(places) <= limit or not self._question:
+        if len(places) <= limit or not self._stems:
             return places[:limit]
-        words = _any_of(self._question)
+        words = _any_of(self._stems).regex
 
         def shared(item: tuple[Place, int]) -> int:
             (number, start, end), _ = item
-            return -len({m.lower()[:4] for m in words.findall(self._texts[number], start, end)})
+            line = str(self._texts.all[number][start:end])
+            return -len({m.lower()[:4] for m in words.findall(line)})
 
         return sorted(places, key=shared)[:limit]
 
-    def _scored(self, stems: Sequence[str]) -> list[tuple[Place, int]]:
-        regex = _any_of(stems)
+    def _scored(self, stems: Sequence[str], limit: int) -> list[tuple[Place, int]]:
+        words = _any_of(stems)
         lines: dict[Place, dict[str, int]] = {}
         seen: collections.Counter[str] = collections.Counter()
-        for number, text in enumerate(self._texts):
-            for match in itertools.islice(regex.finditer(text), 10 * MOST_MATCHES):
-                stem = _stem_of(match.group().lower(), stems)
+        for number, text in enumerate(self._texts.all):
+            for at, end in itertools.islice(words.spans(text), 10 * MOST_MATCHES):
+                stem = _stem_of(str(text[at:end]).lower(), stems)
                 seen[stem] += 1
-                start, end = _line_around(text, match.start())
-                lines.setdefault((number, start, end), {}).setdefault(stem, match.start())
+                line = (number, *_line_around(text, at))
+                lines.setdefault(line, {}).setdefault(stem, at)
 
         total = sum(seen.values())
-        named = self._named(regex, stems)
+        named = self._named(words.regex, stems)
 
         def score(line: tuple[Place, Mapping[str, int]]) -> float:
             (number, start, _), found = line
-            name = named.get(self._document(number, start), set()) - found.keys()
+            name = named.get(self._texts.document(number, start), set()) - found.keys()
             return -sum(rare(word) for word in found) - sum(map(rare, name)) / 2
 
         def rare(word: str) -> float:
             return math.log(1 + total / max(1, seen[word]))
 
         ranked = sorted(lines.items(), key=score)
+        return self._distinct(((place, min(found.values())) for place, found in ranked), limit)
+
+    def _distinct(self, ranked: Iterable[tuple[Place, int]], limit: int) -> list[tuple[Place, int]]:
+        """The first of them that do not say the same."""
         distinct: dict[str, tuple[Place, int]] = {}
-        for (number, start, end), found in itertools.islice(ranked, 1_000):
-            text = self._texts[number][start : min(end, start + LINE_CHARS)].strip()
-            distinct.setdefault(text, ((number, start, end), min(found.values())))
-        return list(distinct.values())
+        for (number, start, end), at in itertools.islice(ranked, 1_000):
+            text = str(self._texts.all[number][start : min(end, start + LINE_CHARS)]).strip()
+            distinct.setdefault(text, ((number, start, end), at))
+        return list(distinct.values())[:limit]
 
     def _named(self, regex: re.Pattern[str], stems: Sequence[str]) -> dict[int, set[str]]:
         """Which of the words are in the name of each document: they count for its lines."""
         found = {
             index: {_stem_of(word.lower(), stems) for word in regex.findall(name)}
-            for index, name in enumerate(self._documents)
+            for index, name in enumerate(self._texts.documents)
         }
         return {index: words for index, words in found.items() if words}
 
-    def _document(self, number: int, at: int) -> int:
-        return bisect.bisect_right(self._starts, at) - 1 if self._documents else -1 - number
-
-    def _line(self, place: Place, at: int) -> str:
+    def _line(self, place: Place, at: int, around: int = 0) -> str:
         number, start, end = place
-        text = self._texts[number]
-        if end - start > LINE_CHARS:
+        text = self._texts.all[number]
+        if around:
+            start, end = max(0, at - around), at + around
+        elif end - start > LINE_CHARS:
             start, end = max(start, at - LINE_CHARS // 3), min(end, at + 2 * LINE_CHARS // 3)
-        return f"[{self._where(number, at)}] {text[start:end].strip()}"
-
-    def _where(self, number: int, at: int) -> str:
-        text, name, first = self._texts[number], self._names[number], 0
-        if self._documents:
-            index = max(0, self._document(number, at))
-            name, first = self._documents[index], self._starts[index]
-        line = text.count("\n", first, at) + 1
-        return f"{name} line {line}" if name else f"line {line}"
+        name, line = self._texts.name(number, at), self._texts.line(number, at)
+        where = f"{name} line {line}" if name else f"line {line}"
+        return f"[{where}] {str(text[start:end]).strip()}"
 
 
-def _texts(context: Any) -> tuple[list[str], list[str]]:
-    if isinstance(context, str):
-        return [""], [context]
-    if isinstance(context, Mapping):
-        pairs: Iterator[tuple[Any, Any]] = iter(context.items())
-    elif isinstance(context, (list, tuple)):
-        pairs = ((f"[{number}]", item) for number, item in enumerate(context))
-    else:
-        pairs = iter([("", context)])
-    named = [(str(name), _as_text(item)) for name, item in pairs]
-    return [name for name, _ in named], [text for _, text in named]
+def _cut(text: Any, start: int, end: int, around: int = 0) -> str:
+    return str(text[max(0, start - around) : end + around])
 
 
-def _as_text(item: Any) -> str:
-    if isinstance(item, str):
-        return item
-    try:
-        return json.dumps(item, ensure_ascii=False, default=str)
-    except (TypeError, ValueError):
-        return str(item)
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern, re.IGNORECASE)
-    except re.error:
-        return re.compile(re.escape(pattern), re.IGNORECASE)
-
-
-def _line_around(text: str, at: int) -> tuple[int, int]:
+def _line_around(text: Any, at: int) -> tuple[int, int]:
     """Where the line of a position starts and ends; a very long one is cut around it."""
     low, high = max(0, at - 20 * LINE_CHARS), at + 20 * LINE_CHARS
     start = text.rfind("\n", low, at) + 1 or low
@@ -205,11 +266,12 @@ def _line_around(text: str, at: int) -> tuple[int, int]:
     return start, (min(high, len(text)) if end < 0 else end)
 
 
-def _stems(words: str) -> list[str]:
+def _stems(words: str, *, keep_common: bool = False) -> list[str]:
     """The words that can tell one line from another, without their endings."""
     plain = re.sub(r"\\[a-zA-Z]|\[[^\]]*\]|\{[^}]*\}", " ", words)
-    found = (word.lower() for word in re.findall(r"\w+", plain))
+    found = [word.lower() for word in re.findall(r"\w+", plain)]
     kept = [w for w in found if w not in COMMON_WORDS and (len(w) > 2 or w.isdigit())]
+    kept = kept or (found if keep_common else [])
     return list(dict.fromkeys(w[: max(4, math.ceil(len(w) * 0.75))] for w in kept))[:24]
 
 
@@ -217,6 +279,6 @@ def _stem_of(word: str, stems: Sequence[str]) -> str:
     return max((stem for stem in stems if word.startswith(stem)), key=len, default=word)
 
 
-def _any_of(stems: Sequence[str]) -> re.Pattern[str]:
+def _any_of(stems: Sequence[str]) -> Pattern:
     longest_first = sorted(stems, key=len, reverse=True)
-    return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\w*", re.IGNORECASE)
+    return Pattern(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\w*")

@@ -22,6 +22,7 @@ from .channel import Channel
 from .checkpoint import Checkpoints
 from .clock import Clock
 from .confine import NotConfined, confine
+from .cutting import Cutter
 from .execute import Executor, explain, fresh_main
 from .hints import looked_for
 from .offers import offered
@@ -42,6 +43,9 @@ from .tools import (
 
 NEAREST_LINES = 5
 NOTE_CHARS = 4_000
+INDEX = ".words"
+"""The index of the context's words: in the REPL's own folder, which is in memory and lasts as
+long as the REPL; nothing of the user's can be written to from here."""
 
 
 class Nature:
@@ -115,7 +119,8 @@ class Session:
 
     def _offer(self, context: Any, opening: Mapping[str, Any]) -> dict[str, Any]:
         """Puts what the model may use into the namespace; gives it as a mapping too."""
-        searcher = Searcher(context, opening["documents"], opening["question"])
+        documents, kept = opening["documents"], os.path.join(os.getcwd(), INDEX)
+        searcher = Searcher(context, documents, opening["question"], kept)
         self._search = searcher
         self._searcher = searcher if opening["nearest"] else None
         calls = model_calls(self._ahead)
@@ -123,6 +128,7 @@ class Session:
             "context": context,
             "question": opening["question"],
             "search": searcher.search,
+            "chunks": Cutter(context, documents).chunks,
             "SHOW_VARS": self._show_vars,
             "FINAL": self._ending.FINAL,
             "FINAL_VAR": self._ending.FINAL_VAR,

@@ -1,0 +1,137 @@
+"""Regular expressions over long texts: in linear time by RE2 where that finds exactly what
+`re` finds, by `re` under a limit of time elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from . import linear
+
+WINDOW_CHARS = 4 << 20
+"""Looked at in one go, and then up to the end of the line."""
+OVERLAP_CHARS = 1 << 16
+"""Of a text that is not in memory: the longest match that is found whole in any case, where
+it goes over line ends or lies in a line longer than a window."""
+LIMIT_S = 10
+"""Processor time that `re` may take for one search."""
+
+
+class TooSlow(TimeoutError):
+    """A pattern for which `re` takes very long; the text says what to do."""
+
+
+class Pattern:
+    """What to look for in texts: a regular expression, or the text itself where it is none.
+
+    Case does not matter, `^` and `$` are the ends of any line, and empty matches are no
+    matches; else it finds what `re.finditer` does.
+    """
+
+    def __init__(self, pattern: str, flags: int = 0) -> None:
+        flags |= re.IGNORECASE | re.MULTILINE
+        try:
+            self.regex = re.compile(pattern, flags)
+        except (re.error, OverflowError, RecursionError):
+            pattern = re.escape(pattern)
+            self.regex = re.compile(pattern, flags)
+        self._linear = linear.Linear(pattern, flags)
+
+    def spans(
+        self, text: Any, start: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[int, int]]:
+        """Where it matches in a `str` or a text of that kind, as (start, end), in order.
+
+        Raises:
+            TooSlow: `re` had to do it, and took more than `LIMIT_S`.
+        """
+        for at, piece, keep in windows(text, start, stop, lines=not self._linear.crosses):
+            for low, high in self._in_piece(piece):
+                if low >= keep:
+                    break
+                if high > low:
+                    yield at + low, at + high
+
+    def _in_piece(self, piece: str) -> Iterator[tuple[int, int]]:
+        found = self._linear.spans(piece)
+        return found if found is not None else iter(self._by_re(piece))
+
+    def _by_re(self, piece: str) -> list[tuple[int, int]]:
+        with _limited(self.regex.pattern, explosive=self._linear.explosive):
+            return [match.span() for match in self.regex.finditer(piece)]
+
+
+def windows(
+    text: Any, start: int = 0, stop: int | None = None, *, lines: bool = True
+) -> Iterator[tuple[int, str, int]]:
+    """A text in pieces: where each begins, the piece, and how much of it is not in the next.
+
+    With `lines` pieces end where lines do; without, a `str` is one piece.
+    """
+    size = len(text)
+    stop = size if stop is None else min(stop, size)
+    in_memory = isinstance(text, str)
+    while start < stop:
+        end = min(stop, start + WINDOW_CHARS)
+        if in_memory:
+            if not lines:
+                end = stop
+            elif end < stop:
+                end = text.find("\n", end - 1, stop) + 1 or stop
+            whole = start == 0 and end == size
+            piece = text if whole else text[start:end]
+            yield start, piece, len(piece)
+            start = end
+            continue
+        piece = str(text[start : min(stop, end + OVERLAP_CHARS)])
+        keep = min(len(piece), end - start)
+        if end >= stop:
+            keep = len(piece)
+        elif lines:
+            keep = piece.rfind("\n", 0, keep) + 1 or keep
+        yield start, piece, keep
+        start += keep
+
+
+@contextlib.contextmanager
+def _limited(pattern: str, *, explosive: bool) -> Iterator[None]:
+    """Ends what runs inside after `LIMIT_S` of processor time.
+
+    `re` lets nothing else run while it matches, except signals, and those in the main thread
+    alone; elsewhere a pattern that may take for ever is not begun.
+    """
+    if not _has_timer():
+        if explosive:
+            raise TooSlow(_advice(pattern, "may take very long"))
+        yield
+        return
+
+    def over(signum: int, frame: FrameType | None) -> None:
+        raise TooSlow(_advice(pattern, f"took more than {LIMIT_S} s"))
+
+    before = signal.signal(signal.SIGVTALRM, over)
+    signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _has_timer() -> bool:
+    """Whether a signal can end what this thread does, and the timer is nobody else's."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    return hasattr(signal, "setitimer") and signal.getitimer(signal.ITIMER_VIRTUAL)[0] == 0
+
+
+def _advice(pattern: str, how: str) -> str:
+    return (
+        f"the search for {pattern[:100]!r} {how}: a repetition inside of a repetition, as (a+)+,"
+        " can be matched in too many ways. Write it without, or search for words."
+    )

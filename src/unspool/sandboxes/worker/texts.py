@@ -1,0 +1,96 @@
+"""Whatever a context is, as texts that have names."""
+
+from __future__ import annotations
+
+import bisect
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+
+class Texts:
+    """The texts of a context: one where it is a text, else one for each item.
+
+    A text is a `str`, or of a type that is sliced and searched like one. `documents` are the
+    parts of one text that was joined from several, as (name, start) in its order.
+    """
+
+    def __init__(self, context: Any, documents: Sequence[tuple[str, int]] = ()) -> None:
+        if not documents:
+            documents = parts_of(context)
+        named = list(_named(context))
+        self.names = [name for name, _ in named]
+        self.all: list[Any] = [text for _, text in named]
+        self.documents = [name for name, _ in documents]
+        self.starts = [start for _, start in documents]
+        self._counted: dict[int, tuple[list[int], list[int]]] = {}
+
+    def document(self, number: int, at: int) -> int:
+        """Which document a place is in; of texts that are no documents, each has its own."""
+        return bisect.bisect_right(self.starts, at) - 1 if self.documents else -1 - number
+
+    def name(self, number: int, at: int) -> str:
+        """What the document, or the item, is called; empty where there is one text alone."""
+        if not self.documents:
+            return self.names[number]
+        return self.documents[max(0, self.document(number, at))]
+
+    def line(self, number: int, at: int) -> int:
+        """The line of a place in its document, counted from 1."""
+        first = self.starts[max(0, self.document(number, at))] if self.documents else 0
+        return self._lines_before(number, at) - self._lines_before(number, first) + 1
+
+    def _lines_before(self, number: int, at: int) -> int:
+        """Line ends before `at`, counted from the nearest place where that is known."""
+        places, counts = self._counted.setdefault(number, ([0], [0]))
+        near = bisect.bisect_right(places, at) - 1
+        if places[near] == at:
+            return counts[near]
+        found = counts[near] + int(self.all[number].count("\n", places[near], at))
+        places.insert(near + 1, at)
+        counts.insert(near + 1, found)
+        return found
+
+
+def is_text(value: Any) -> bool:
+    """Whether `value` is a `str`, or can be cut and searched like one."""
+    if isinstance(value, str):
+        return True
+    wanted = ("find", "rfind", "count", "splitlines")
+    return all(hasattr(value, name) for name in wanted) and not hasattr(value, "decode")
+
+
+def parts_of(context: Any) -> Sequence[tuple[str, int]]:
+    """The documents of a context that is a sequence of those, as (name, start)."""
+    names, text = getattr(context, "names", None), getattr(context, "text", None)
+    if not isinstance(names, (list, tuple)) or text is None or isinstance(context, str):
+        return ()
+    starts = getattr(context, "starts", None)
+    if starts is None:
+        starts = [document.start for document in context]
+    return list(zip(names, starts))  # noqa: B905
+
+
+def _named(context: Any) -> Iterator[tuple[str, Any]]:
+    if not isinstance(context, str) and parts_of(context):
+        yield "", context.text
+    elif is_text(context):
+        yield "", context
+    else:
+        for name, item in _items(context):
+            yield str(name), item if is_text(item) else _as_text(item)
+
+
+def _items(context: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(context, Mapping):
+        return context.items()
+    if isinstance(context, (list, tuple)):
+        return ((f"[{number}]", item) for number, item in enumerate(context))
+    return [("", context)]
+
+
+def _as_text(item: Any) -> str:
+    try:
+        return json.dumps(item, ensure_ascii=False, default=str)
+    except (TypeError, ValueError):
+        return str(item)

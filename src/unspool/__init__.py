@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         UnknownModel,
         UnspoolError,
     )
+    from unspool.finding import chunks, search
     from unspool.types import Cell, Observation, Result, SubCall, Turn, Usage
     from unspool.underway import Stream
 
@@ -40,9 +41,12 @@ __all__ = [
     "UnspoolError",
     "Usage",
     "__version__",
+    "chunks",
+    "search",
 ]
 
 _HOMES = {"api": "RLM", "underway": "Stream", "budget": "Limits", "context.source": "Context"}
+_HOMES |= {"finding": "chunks search"}
 _HOMES |= {"types": "Cell Observation Result SubCall Turn Usage"}
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

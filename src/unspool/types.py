@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Protocol
 
 Role = Literal["system", "user", "assistant"]
 
@@ -227,6 +227,28 @@ class Turn:
     seconds: float = 0.0
 
 
+class Span(NamedTuple):
+    """A passage of the context."""
+
+    document: str
+    """The name of the file or item; empty where the context is one text."""
+    start: int
+    """Where it begins in the document, in characters."""
+    end: int
+    text: str
+    line: int
+    """Where it begins in the document, counted from 1."""
+
+
+class Read(Protocol):
+    """What is known of what the models of a run have read."""
+
+    @property
+    def evidence(self) -> tuple[Span, ...]: ...
+    @property
+    def coverage(self) -> float: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a run came to. It comes back however the run ended."""
@@ -248,6 +270,20 @@ class Result:
     """What held the model's code, in one line."""
     recorded: Usage = Usage()
     """Of `usage`, what an earlier process has paid and the journal has given back."""
+    reading: Read | None = field(default=None, repr=False, compare=False)
+    """What the models have read; it keeps the context until it is first asked."""
+
+    @property
+    def evidence(self) -> tuple[Span, ...]:
+        """The lines of the context that the answer rests on, best first; empty where none is
+        found, as for an answer that code has computed. Found when first asked for."""
+        return () if self.reading is None else self.reading.evidence
+
+    @property
+    def coverage(self) -> float:
+        """The share of the context's characters that any model read, from 0 to 1: what was
+        shown to a root model or was in the prompt of a sub-call that was answered."""
+        return 0.0 if self.reading is None else self.reading.coverage
 
     @property
     def cost(self) -> float | None:

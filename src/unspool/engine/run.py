@@ -19,6 +19,7 @@ from unspool.events import Event, emitter
 from unspool.keys import key_of
 from unspool.ledger import Ledger
 from unspool.ports import Model
+from unspool.reading import Reading
 from unspool.salvage import printed
 from unspool.schema.value import DoesNotFit, Schema
 from unspool.spec import RunSpec
@@ -34,6 +35,7 @@ class Run:
     def __init__(self, spec: RunSpec, context: Context, parts: Parts, ledger: Ledger) -> None:
         self._spec, self._context, self._parts, self._ledger = spec, context, parts, ledger
         self._trajectory = Trajectory(spec.run_id)
+        self._reading = Reading(spec.run_id, context, spec.question) if not spec.depth else None
         self._emit = emitter(spec.run_id, lambda: ledger.elapsed_s, self.tell)
         self._children = itertools.count(1)
         self._loop = Loop(
@@ -74,6 +76,8 @@ class Run:
     def tell(self, event: Event) -> None:
         """Takes note of an event of this run or of one inside of it, and hands it on."""
         self._trajectory.add(event)
+        if self._reading is not None:
+            self._reading.add(event)
         self._parts.listen(event)
 
     async def result(self) -> Result:
@@ -91,8 +95,11 @@ class Run:
             self._ledger.close(self._spec.run_id)
         self._trajectory.cut_short(self._ledger.elapsed_s)
         recorded = Usage() if self._spec.parent_id else self._parts.memory.record.usage
+        answer = self._answer()
+        if self._reading is not None:
+            self._reading.answered(answer)
         result = Result(
-            answer=self._answer(),
+            answer=answer,
             status=status,
             question=self._spec.question,
             model=self._parts.root.name,
@@ -105,6 +112,7 @@ class Run:
             seconds=self._ledger.elapsed_s - started_s,
             error=error,
             isolation=isolation,
+            reading=self._reading,
         )
         self._emit(events.RunEnded, result=result)
         return result

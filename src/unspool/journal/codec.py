@@ -22,6 +22,9 @@ from unspool.types import Result
 INLINE_CHARS = 200
 """Longer texts are kept apart."""
 
+UNKEPT = ("turns", "reading")
+"""Of a result: what the events before it tell."""
+
 Kept = Callable[[str], str]
 """Keeps a long text, and gives its hash."""
 Fetch = Callable[[str], str]
@@ -71,7 +74,7 @@ KINDS: Mapping[str, type[events.Event]] = {
 def _without_turns(event: events.RunEnded) -> events.RunEnded:
     """The turns are what the events before it tell."""
     result = event.result
-    kept = {f.name: getattr(result, f.name) for f in fields(result) if f.name != "turns"}
+    kept = {f.name: getattr(result, f.name) for f in fields(result) if f.name not in UNKEPT}
     return events.RunEnded(run_id=event.run_id, at_s=event.at_s, result=Result(**kept))
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from unspool.errors import SandboxError
-from unspool.sandboxes.packages import Packages
+from unspool.sandboxes.packages import Packages, own
 from unspool.sandboxes.seatbelt import has_seatbelt, prefix
 from unspool.sandboxes.starter import FLAGS, HASHES, Exit
 
@@ -150,7 +150,14 @@ class Zygote:
 
     def _arguments(self, fd: int) -> list[str]:
         packages = [self._packages.names, self._packages.folders]
-        options = json.dumps({"confined": self._confined, "packages": packages})
+        ours = own()
+        options = json.dumps(
+            {
+                "confined": self._confined,
+                "packages": packages,
+                "own": [ours.names, ours.folders],
+            }
+        )
         return [str(Path(__file__).parent), str(fd), options]
 
     def _confinement(self) -> list[str]:

@@ -47,9 +47,14 @@ class Zygote:
     """Forks REPLs, passes signals on to them, and tells the host when they end."""
 
     def __init__(
-        self, sock: socket.socket, layers: list[str], nature: Nature, broken: str = ""
+        self,
+        sock: socket.socket,
+        layers: list[str],
+        nature: Nature,
+        broken: str = "",
+        own: Any = ((), ()),
     ) -> None:
-        self._sock, self._nature = sock, nature
+        self._sock, self._nature, self._own = sock, nature, own
         self._layers, self._broken = layers, broken
         self._buffer = b""
         self._fds: list[int] = []
@@ -75,6 +80,7 @@ class Zygote:
             if not ready:
                 _import(cold.pop())
                 if not cold:
+                    import_all(*self._own)
                     gc.collect()
                     gc.freeze()
         for repl in self._repls.values():
@@ -260,8 +266,8 @@ def _settle(output: int, folder: str) -> None:
 def main(fd: int, options: str) -> None:
     """Serves the socket behind `fd` until it is closed.
 
-    `options` is JSON: whether REPLs are `confined`, and `packages`, their names and the
-    folders that they are in.
+    `options` is JSON: whether REPLs are `confined`, `packages`, their names and the folders
+    that they are in, and likewise `own`, without which REPLs do as well.
     """
     given = json.loads(options)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -271,4 +277,4 @@ def main(fd: int, options: str) -> None:
     adopt_orphans()
     nature = Nature()  # before anything is imported that would look past it
     broken = import_all(*given["packages"])
-    Zygote(socket.socket(fileno=fd), layers, nature, broken).serve()
+    Zygote(socket.socket(fileno=fd), layers, nature, broken, given["own"]).serve()

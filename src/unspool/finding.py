@@ -1,0 +1,147 @@
+"""`search` and `chunks` for any text: what the model has in the REPL, for everybody."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from unspool.config import from_environment
+from unspool.context.source import Context
+from unspool.loaders.sources import load
+from unspool.sandboxes.worker.cutting import Cutter
+from unspool.sandboxes.worker.search import Hits, Searcher, Span
+
+KEPT_INDEXES = 64
+"""Indexes of words that are kept; of more, the ones that were used longest ago go."""
+SMALL_CHARS = 1 << 20
+"""An index of so short a text is made anew each time, and not kept."""
+
+
+@overload
+def search(
+    pattern: str | Iterable[str],
+    context: Any,
+    limit: int | None = None,
+    *,
+    around: int = 0,
+    spans: Literal[False] = False,
+) -> Hits: ...
+@overload
+def search(
+    pattern: str | Iterable[str],
+    context: Any,
+    limit: int | None = None,
+    *,
+    around: int = 0,
+    spans: Literal[True],
+) -> list[Span]: ...
+def search(
+    pattern: str | Iterable[str],
+    context: Any,
+    limit: int | None = None,
+    *,
+    around: int = 0,
+    spans: bool = False,
+) -> Hits | list[Span]:
+    """Lines of `context` that match a regular expression or contain words, as strings of the
+    form `[name line N] text`; where none does, the nearest ones, and `str` of the whole says so.
+
+    Case does not matter, `^` and `$` are the ends of lines. Patterns are matched in linear time
+    where google-re2 is installed and knows them. A list of words gives the lines that rank best
+    for them (BM25); the index for that is made when it is first asked for, and kept by the
+    content's hash. `context` is a text, a list or dict of texts, a `Context`, or the `Path` of
+    what `RLM.run` reads. `limit` is 10 lines by default, `around` how many characters to each
+    side of a match are given in place of the line. With `spans`, every match is given as
+    (start, end, name, text), in characters of the text or item.
+
+    Raises:
+        ContextError: a path cannot be read.
+        ValueError: there is nothing to look for.
+        TimeoutError: Python's own `re` had to do it, and took too long.
+    """
+    value, documents = _opened(context)
+    words = not isinstance(pattern, str) and not hasattr(pattern, "pattern")
+    index = _kept(value) if words else ""
+    return Searcher(value, documents, index=index).search(  # type: ignore[no-any-return]
+        pattern, limit, around=around, spans=spans
+    )
+
+
+@overload
+def chunks(
+    context: Any,
+    size: int | None = None,
+    by: str = "lines",
+    overlap: int = 0,
+    *,
+    spans: Literal[False] = False,
+    measure: Callable[[str], int] | None = None,
+) -> Sequence[str]: ...
+@overload
+def chunks(
+    context: Any,
+    size: int | None = None,
+    by: str = "lines",
+    overlap: int = 0,
+    *,
+    spans: Literal[True],
+    measure: Callable[[str], int] | None = None,
+) -> Sequence[Span]: ...
+def chunks(
+    context: Any,
+    size: int | None = None,
+    by: str = "lines",
+    overlap: int = 0,
+    *,
+    spans: bool = False,
+    measure: Callable[[str], int] | None = None,
+) -> Sequence[str] | Sequence[Span]:
+    """`context` in pieces of at most `size` characters that end where something ends in it.
+
+    `by` says what: lines, paragraphs, headings, sentences, code (definitions that are not
+    indented), documents, records (of JSONL, CSV, or between blank lines), words, characters,
+    or tokens, in which case `size` counts tokens: about four characters each, or what `measure`
+    says of a text. A unit that is longer than `size` is cut at a finer one, never within what
+    people see as one character; only such a character may be longer. Without a size each unit
+    is a piece. Joined, the pieces of a text are the text; with `overlap` each begins with up to
+    so much of the one before. A list, or for a long text a sequence that reads each piece when
+    it is asked for. With `spans`, each is (start, end, name, text).
+
+    Raises:
+        ContextError: a path cannot be read.
+        ValueError: no such unit, or a size that cannot be.
+    """
+    value, documents = _opened(context)
+    cut = Cutter(value, documents).chunks
+    found: Sequence[Any] = cut(size, by, overlap, spans=spans, measure=measure)
+    return found
+
+
+def _opened(context: Any) -> tuple[Any, list[tuple[str, int]]]:
+    if isinstance(context, (Path, bytes, Context)):
+        context = load(context)
+        return context.value, [(one.name, one.start) for one in context.documents]
+    return context, []
+
+
+def _kept(value: Any) -> str:
+    """Where the index of a long text is kept; empty for what is short, or no text."""
+    if not isinstance(value, str) or len(value) < SMALL_CHARS:
+        return ""
+    digest = hashlib.blake2b(digest_size=20)
+    for at in range(0, len(value), SMALL_CHARS):
+        digest.update(value[at : at + SMALL_CHARS].encode("utf-8", "surrogatepass"))
+    folder = from_environment().home / "words"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / digest.hexdigest()
+        if path.exists():
+            path.touch()
+        kept = sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime)
+        for old in kept[: max(0, len(kept) + 1 - KEPT_INDEXES)]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        return ""
+    return str(path)

@@ -85,6 +85,29 @@ def test_json_gives_the_whole_result_and_quiet_says_nothing(tmp_path: Path, text
     assert result["usage"]["calls"] == 2
 
 
+def test_the_lines_that_an_answer_rests_on_are_cited(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "a.txt").write_text("nothing\nto see here\n")
+    (folder / "b.txt").write_text("first\nThe code of the vault is 4711.\n")
+    script = ["```repl\nsearch('code')\n```", "```repl\nFINAL('4711')\n```"]
+    cited = "b.txt:2: The code of the vault is 4711."
+    with ScriptedServer(script * 2) as server:
+        arguments = [*asking(server, folder), "--cite", "--quiet"]
+        arguments[1] = "Which code?"
+        shown = unspool(*arguments, home=tmp_path, OPENAI_API_KEY="k")
+        result = json.loads(unspool(*arguments, "--json", home=tmp_path, OPENAI_API_KEY="k").stdout)
+    assert shown.stdout == f"4711\n\n{cited}\n"
+    assert result["evidence"][0]["document"] == "b.txt"
+    assert 0.5 < result["coverage"] <= 1
+
+
+def test_an_answer_without_evidence_says_so(tmp_path: Path, text: Path) -> None:
+    with ScriptedServer([LOOK, "```repl\nFINAL(7 * 1291)\n```"]) as server:
+        done = unspool(*asking(server, text), "--cite", home=tmp_path, OPENAI_API_KEY="k")
+    assert done.stdout == "9037\n\n(no line of the text was found that this answer rests on)\n"
+
+
 def test_standard_input_is_read(tmp_path: Path) -> None:
     with ScriptedServer([FINISH]) as server:
         done = unspool(

@@ -539,6 +539,74 @@ async def test_search_reads_lists_and_dicts_too(open_repl: OpenRepl) -> None:
     assert "needle" in (await run("search('needle')")).value.text
 
 
+async def test_search_gives_positions_and_the_text_around_where_asked(open_repl: OpenRepl) -> None:
+    text = "== a ==\nnothing\n== b ==\nfound here\nand found there\n"
+    run = await open_repl(Context(text, (Document("a.txt", 0, 16), Document("b.txt", 16, 35))))
+    seen = await run("found = search('found', spans=True)\nfound[0], len(found)")
+    assert seen.value.text == "((24, 29, 'b.txt', 'found'), 2)"
+    assert (await run("[context[a:b] for a, b, name, text in found]")).value.text == str(
+        ["found", "found"]
+    )
+    assert (await run("search('here', around=9)[0]")).value.text == (
+        "'[b.txt line 2] ==\\nfound here\\nand'"
+    )
+    assert (await run("search('^and')")).value.text == "[b.txt line 3] and found there"
+    assert (await run("search('nowhere', spans=True)")).value.text == "[]"
+    assert (await run("search('x', text='a x\\nb')")).value.text == "[line 1] a x"
+
+
+async def test_a_list_of_words_ranks_lines_for_them(open_repl: OpenRepl) -> None:
+    filler = [f"report {i}: the harbour was quiet, the code of dress was kept" for i in range(900)]
+    filler[500] = "report 500: the vault code is 8812"
+    run = await open_repl("\n".join(filler))
+    seen = await run("search(['vault', 'codes'], limit=2)")
+    assert seen.value.text.startswith("[line 501] report 500: the vault code is 8812\n[line ")
+    assert "No line of context" in (await run("search(['zebra'])")).value.text
+    again = await run("search(['vaults', 'code'], limit=1, spans=True)[0][3]")
+    assert again.value.text == "'report 500: the vault code is 8812'"
+
+
+async def test_a_pattern_that_would_take_for_ever_is_given_up(
+    open_repl: OpenRepl,
+) -> None:
+    run = await open_repl("a" * 40 + "b")
+    await run(
+        "import sys; sys.modules[type(search.__self__).__module__.rpartition('.')[0]"
+        " + '.patterns'].LIMIT_S = 0.2"
+    )
+    assert "TooSlow" in (await run(r"search(r'(a+)+\1$')")).error
+    from_thread = """
+import threading, queue
+found = queue.Queue()
+def go():
+    try: search(r'(a+)+\\1$')
+    except TimeoutError as slow: found.put(str(slow))
+threading.Thread(target=go).start()
+found.get()
+"""
+    assert "may take very long" in (await run(from_thread)).value.text
+    assert (await run("search('ab')")).value.text.startswith("[line 1] aaa")
+
+
+async def test_chunks_are_plain_strings_that_join_to_the_text(open_repl: OpenRepl) -> None:
+    run = await open_repl("one two three\nfour\nfive six\n" * 3)
+    seen = await run("parts = chunks(20)\ntype(parts), type(parts[0]), ''.join(parts) == context")
+    assert seen.value.text == "(<class 'list'>, <class 'str'>, True)"
+    assert (
+        await run("chunks(15, by='words')[:2]")
+    ).value.text == "['one two three\\n', 'four\\nfive six\\n']"
+    assert (await run("chunks(context, 20, spans=True)[1]")).value.text == (
+        "(19, 28, '', 'five six\\n')"
+    )
+    assert (await run("chunks(by='lines', text='a\\nb')")).value.text == "['a\\n', 'b']"
+    assert "give one of" in (await run("chunks(5, by='verse')")).error
+    assert "needs a size" in (await run("chunks()if 0 else chunks(by='tokens')")).error
+    listed = await open_repl(["first item", "second"])
+    assert (await listed("chunks(6, spans=True)")).value.text == (
+        "[(0, 6, '[0]', 'first '), (6, 10, '[0]', 'item'), (0, 6, '[1]', 'second')]"
+    )
+
+
 @pytest.mark.parametrize(
     "code",
     [

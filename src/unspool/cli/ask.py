@@ -20,6 +20,10 @@ from unspool.config import from_environment
 from unspool.events import RunEnded
 from unspool.loaders.sources import load
 
+CITED_CHARS = 160
+"""Shown of each line that is cited."""
+NO_EVIDENCE = "(no line of the text was found that this answer rests on)"
+
 
 def ask(options: argparse.Namespace) -> int:
     """Answers on stdout, tells on stderr; gives the exit code."""
@@ -27,11 +31,33 @@ def ask(options: argparse.Namespace) -> int:
     context = load(_context(options.paths))  # before a model is fetched for nothing
     rlm = _rlm(options, progress)
     result = _watched(rlm.stream(options.question, context), progress)
+    cited = _cited(result, options.paths) if options.cite else []
     if options.json:
-        print(_json(dataclasses.asdict(result)))
-    elif result.answer is not None:
-        print(_as_text(result.answer))
+        print(_json(_fields(result, cite=options.cite)))
+    else:
+        if result.answer is not None:
+            print(_as_text(result.answer))
+        if options.cite:
+            print("", *cited or [NO_EVIDENCE], sep="\n")
     return {"complete": 0, "failed": 1, "cancelled": 130}.get(result.status, 3)
+
+
+def _fields(result: Result, *, cite: bool) -> dict[str, Any]:
+    fields = dataclasses.asdict(dataclasses.replace(result, reading=None))
+    del fields["reading"]
+    if cite:
+        fields["evidence"] = [span._asdict() for span in result.evidence]
+        fields["coverage"] = result.coverage
+    return fields
+
+
+def _cited(result: Result, paths: list[str]) -> list[str]:
+    """The evidence as `name:line: text`, as other tools print places in files."""
+    alone = "<stdin>" if paths == ["-"] else paths[0]
+    return [
+        f"{span.document or alone}:{span.line}: {' '.join(span.text.split())[:CITED_CHARS]}"
+        for span in result.evidence
+    ]
 
 
 def _rlm(options: argparse.Namespace, progress: Progress) -> RLM:

@@ -83,6 +83,11 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="NAME",
         help="process, monty, docker or one that is installed; default: what suits this system",
     )
+    ask.add_argument(
+        "--cite",
+        action="store_true",
+        help="print the lines that the answer rests on after it, as name:line: text",
+    )
     ask.add_argument("--json", action="store_true", help="print the whole result as JSON")
     ask.add_argument("--quiet", action="store_true", help="print the answer and nothing else")
     ask.set_defaults(command=_ask)

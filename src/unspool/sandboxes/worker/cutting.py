@@ -37,11 +37,11 @@ _SENTENCE = re.compile(
 )
 _DEFINITION = re.compile(
     r"(?m)^(?=(?:(?:@|#\[|///?|#(?!!)|/\*|\*/| \*).*\n)*"
-    r"(?:(?:export|default|public|private|protected|internal|static|final|abstract|async|unsafe"
+    r"(?:(?:(?:export|default|public|private|protected|internal|static|final|abstract|async|unsafe"
     r"|extern|inline|override|virtual|sealed|pub(?:\(\w+\))?|const)[ \t]+)*"
     r"(?:def|class|function|func|fn|struct|enum|union|trait|impl|interface|module|mod|namespace"
     r"|type|object|record|package|sub|macro_rules!|typedef|template)\b"
-    r"|[A-Za-z_][\w:<>,*&\[\] \t]*[ \t*&]\w+[ \t]*\([^;{}]*\)[^;{}]*\{)"
+    r"|[A-Za-z_][\w:<>,*&\[\] \t]*[ \t*&]\w+[ \t]*\([^;{}]*\)[^;{}]*\{))"
 )
 _CLOSED = re.compile(r"(?m)^[}\])]+[;,]?[ \t\r]*\n")
 _SPACE = re.compile(r"\s+")

@@ -102,7 +102,7 @@ def _opened(path: str) -> sqlite3.Connection:
     for setting in ("journal_mode=off", "synchronous=off", f"cache_size=-{PAGE_CACHE_KB}"):
         made.execute(f"pragma {setting}")
     made.execute("create table block (id integer primary key, number int, start int, stop int)")
-    made.execute("create virtual table words using fts5(text, content='', detail=none)")
+    made.execute("create virtual table words using fts5(text, content='')")
     for name, value in (("automerge", 0), ("crisismerge", 1_000), ("hashsize", MERGE_BYTES)):
         made.execute("insert into words(words, rank) values (?, ?)", (name, value))
     return made

@@ -1,0 +1,116 @@
+"""What a result says of what was read, and of what the answer rests on."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+
+import pytest
+
+from runs import cell, solve
+from unspool import Context
+from unspool.context.source import Document
+from unspool.testing.script import ChatRequest
+from unspool.types import Span
+
+LINES = [
+    f"Entry {i}: the courier of district {i * 7} left at {i % 24}:00 hours." for i in range(2_000)
+]
+LINES[777] = "Entry 777: the vault of Ravenna opens with 88123."
+TEXT = "\n".join(LINES)
+
+
+def sub(request: ChatRequest) -> str:
+    return "read"
+
+
+def test_a_line_that_search_showed_is_the_evidence() -> None:
+    script = [cell("search('vault of Ravenna')"), cell("FINAL('88123')")]
+    result, _ = solve(script, TEXT, question="What opens the vault?")
+    start = TEXT.index(LINES[777])
+    end = start + len(LINES[777])
+    assert result.evidence == (Span("", start, end, LINES[777], 778),)
+    assert TEXT[start:end] == result.evidence[0].text
+
+
+def test_what_sub_calls_read_is_covered_to_the_character() -> None:
+    code = "for c in chunks(2_000)[3:20]: llm_query('Summarise: ' + c)\nFINAL(len(context))"
+    result, server = solve([cell("1 + 1"), cell(code)], TEXT, sub=sub, pack="small")
+    prompts = [request.last for request in server.requests if "Summarise" in request.last]
+    read = "".join(prompt[len("Summarise: ") :] for prompt in prompts)
+    assert len(prompts) == 17
+    assert result.coverage == len(read.strip()) / len(TEXT)
+
+
+@pytest.mark.parametrize("text", [TEXT, "all the same\n" * 5_000, "x" + "ab c" * 20_000])
+def test_reading_everything_is_full_coverage(text: str) -> None:
+    code = "llm_query_batched(['Q: ' + c for c in chunks(3_000)])\nFINAL('done')"
+    result, _ = solve([cell("1"), cell(code)], text, sub=sub)
+    assert result.coverage == 1.0
+
+
+def test_a_slice_of_a_line_is_found() -> None:
+    text = " ".join(f"word{i}" for i in range(50_000))
+    result, _ = solve([cell("context[200_000:200_300]"), cell("FINAL('x')")], text, pack="small")
+    assert round(result.coverage * len(text)) == pytest.approx(300, abs=2)
+
+
+def test_documents_have_their_own_offsets_and_lines() -> None:
+    one, two = "===== a.txt =====\nalpha beta\n", "===== b.txt =====\nfirst\nThe code is 4711.\n"
+    documents = (Document("a.txt", 0, len(one)), Document("b.txt", len(one), len(two)))
+    script = [cell("search('code')"), cell("FINAL('4711')")]
+    result, _ = solve(script, Context(one + two, documents), question="Which code?")
+    assert result.evidence[0] == Span("b.txt", 6, 23, "The code is 4711.", 2)
+
+
+def test_items_of_a_list_are_documents() -> None:
+    items = [{"text": f"note {i}: nothing happened to anybody that day"} for i in range(300)]
+    items[42]["text"] = "note 42: Ada Quill signed the treaty"
+    script = [
+        cell("[x['text'] for x in context if 'treaty' in x['text']]"),
+        cell("FINAL('Ada Quill')"),
+    ]
+    result, _ = solve(script, items, question="Who signed the treaty?")
+    assert result.evidence[0] == Span("[42]['text']", 0, 36, items[42]["text"], 1)
+
+
+def test_what_a_child_run_reads_counts_at_its_place() -> None:
+    script = [
+        cell("print(rlm_query('What opens the vault?', context[40_000:60_000]))"),
+        cell("search('vault')"),
+        cell("FINAL('88123')"),
+        cell("FINAL('88123')"),
+    ]
+    result, _ = solve(script, TEXT, question="What opens it?", max_depth=2)
+    assert result.evidence[0].text == LINES[777]
+    assert result.evidence[0].start == TEXT.index(LINES[777])
+
+
+def test_an_answer_that_code_took_from_the_text_is_found_there() -> None:
+    code = "import re\nFINAL(re.search(r'opens with (\\d+)', context).group(1))"
+    result, _ = solve([cell(code)], TEXT, question="What opens the vault?")
+    assert [span.line for span in result.evidence] == [778]
+
+
+@pytest.mark.parametrize("answer", ["'yes'", "None", "17_003", "'Zanzibar'"])
+def test_an_answer_that_stands_nowhere_has_no_evidence(answer: str) -> None:
+    script = [cell("search('vault of Ravenna')"), cell(f"x = {answer}\nFINAL(x)")]
+    result, _ = solve([*script, script[-1], script[-1]], TEXT, question="Is it?")
+    assert result.evidence == ()
+
+
+def test_lines_that_the_answer_names_come_first() -> None:
+    script = [
+        cell("context[:100]"),
+        cell("FINAL('See line 12; it is the courier of 77.')"),
+    ]
+    result, _ = solve([*script, script[-1]], TEXT, question="Which courier?")
+    assert result.evidence[0].line == 12
+
+
+def test_a_result_can_be_copied_and_sent_on(tmp_path: Path) -> None:
+    result, _ = solve([cell("search('Ravenna')"), cell("FINAL('88123')")], TEXT, question="vault?")
+    assert copy.deepcopy(result).evidence == result.evidence
+    again = pickle.loads(pickle.dumps(result))
+    assert (again.evidence, again.coverage) == (result.evidence, result.coverage)

@@ -1,0 +1,136 @@
+"""`unspool.search` and `unspool.chunks`, and where `chunks` cuts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import unspool
+from unspool import ContextError
+from unspool.sandboxes.worker.linear import Linear
+from unspool.sandboxes.worker.words import WordIndex
+
+PYTHON = """import os
+
+# How the first works.
+@cached
+@other(1)
+def first():
+    return 1
+
+class Second:
+    def method(self):
+        pass
+
+value = 3
+async def third(): pass
+"""
+BRACES = """#include <x>
+
+// adds
+static int add(int a, int b) {
+  return a + b;
+}
+
+struct P {
+  int x;
+};
+func (p *P) Sum() int {
+  return 1
+}
+"""
+MARKDOWN = "# One\ntext\n\n## Two\nmore\n\nThree\n=====\nend\n"
+CSV = 'name,text\na,"first\nsecond"\nb,plain\n'
+
+UNITS = {
+    "code": (PYTHON, ["import os", "# How the first", "class Second", "async def third"]),
+    "code in braces": (BRACES, ["#include", "// adds", "struct P", "func (p *P)"]),
+    "headings": (MARKDOWN, ["# One", "## Two", "Three\n====="]),
+    "sentences": ("It rained. We left! Why? “Who knows.” Mr", ["It", "We", "Why", "“Who", "Mr"]),
+    "paragraphs": ("a\nb\n\n\nc\n \nd", ["a\nb", "c", "d"]),
+    "records": (CSV, ["name,text", 'a,"first\nsecond"', "b,plain"]),
+    "records of JSONL": ('{"a": 1}\n{"b": 2}\n', ['{"a"', '{"b"']),
+    "records between blank lines": ("k: 1\nl: 2\n\nk: 3\n", ["k: 1\nl: 2", "k: 3"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "begin"), UNITS.values(), ids=UNITS.keys())
+def test_units_begin_where_they_do(
+    text: str, begin: list[str], request: pytest.FixtureRequest
+) -> None:
+    by = request.node.callspec.id.split()[0]
+    pieces = [piece for piece in unspool.chunks(text, by=by) if piece.strip()]
+    assert "".join(unspool.chunks(text, by=by)) == text
+    starts = [piece.lstrip() for piece in pieces]
+    assert all(any(s.startswith(one) for s in starts) for one in begin)
+    if by != "code":
+        assert len(pieces) == len(begin)
+
+
+def test_what_fits_stays_together_and_what_does_not_is_cut_finer() -> None:
+    assert unspool.chunks("a b\n\nc d\n\ne", 8, by="paragraphs") == ["a b\n\n", "c d\n\ne"]
+    assert unspool.chunks("aaa bbb ccc\n\nd", 5, by="paragraphs") == [
+        "aaa ",
+        "bbb ",
+        "ccc\n\n",
+        "d",
+    ]
+
+
+def test_tokens_are_counted_as_the_caller_counts_them() -> None:
+    text = "\n".join(["one two three"] * 6)
+    pieces = unspool.chunks(text, 7, by="tokens", measure=lambda t: len(t.split()))
+    assert [len(piece.split()) for piece in pieces] == [6, 6, 6]
+    assert all(len(piece) <= 4 * 10 for piece in unspool.chunks(text, 10, by="tokens"))
+
+
+def test_overlap_repeats_whole_lines_where_it_can() -> None:
+    text = "".join(f"line {i}\n" for i in range(6))
+    assert unspool.chunks(text, 21, overlap=8) == [
+        "line 0\nline 1\nline 2\n", "line 2\nline 3\nline 4\n", "line 4\nline 5\n",
+    ]  # fmt: skip
+
+
+def test_documents_of_a_folder_are_searched_and_cut_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("alpha\n")
+    (tmp_path / "b.txt").write_text("beta\n")
+    assert unspool.search("beta", tmp_path)[0].endswith("] beta")
+    assert unspool.search("beta", tmp_path)[0].startswith("[b.txt line ")
+    names = [name for _, _, name, _ in unspool.chunks(tmp_path, by="documents", spans=True)]
+    assert names == ["a.txt", "b.txt"]
+    with pytest.raises(ContextError):
+        unspool.search("x", tmp_path / "none")
+
+
+def test_an_index_is_kept_by_the_content_and_made_once(newcomer: Path) -> None:
+    text = "the quiet harbour\n" * 70_000 + "the vault code is 8812\n"
+    assert unspool.search(["vault"], text, limit=1) == ["[line 70001] the vault code is 8812"]
+    (kept,) = (newcomer / "home" / "words").iterdir()
+    made = kept.stat().st_ino
+    assert unspool.search(["vault", "codes"], text, limit=1)[0].endswith("8812")
+    assert [one.stat().st_ino for one in kept.parent.iterdir()] == [made]
+    kept.write_bytes(b"garbage" * 1000)
+    assert unspool.search(["vault"], text, limit=1)[0].endswith("8812")
+
+
+def test_an_index_ranks_passages_with_rare_words_first() -> None:
+    texts = ["common words\n" * 400, "common words\n" * 200 + "a zebra\n" + "common\n" * 300]
+    (best, *_), rare = WordIndex(texts).best(["comm", "zebr"], 5)
+    assert best[0] == 1
+    assert best[1] <= texts[1].index("zebra") < best[2]
+    assert rare["zebr"] > rare["comm"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "may"),
+    [
+        ("(a+)+", True),
+        (r"(\w+\s?)*x", True),
+        ("(ab|a)*", True),
+        (r"\w+\s+\d{2,4}", False),
+        ("(ab)+", False),
+    ],
+)
+def test_patterns_that_may_explode_are_known(pattern: str, may: bool) -> None:
+    assert Linear(pattern, 0).explosive == may

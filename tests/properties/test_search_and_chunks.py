@@ -19,13 +19,13 @@ LIKELY = st.sampled_from(
 )
 TEXTS = st.text(st.one_of(LIKELY, KNOWN), max_size=120)
 
-ATOMS = (
-    r"a b k é ß . \w \d \s \W \S \D [a-c] [^a] [^\S\n] [\w-] ^ $ \b (?:ab|a) (a) (?i:É) \n".split()
-)
+ATOMS = r"a b k é ß . \w \d \s \W \S \D [a-c] [^a] [^\S\n] [\w-] (?:ab|a) (a) (?i:É) \n".split()
+PLACES = r"^ $ \b \B (?<=a) (?!b) (?<![-k])".split()
 REPEATS = ["", "", "*", "+", "?", "{2}", "{1,3}", "*?", "+?"]
-PATTERNS = st.lists(
-    st.tuples(st.sampled_from(ATOMS), st.sampled_from(REPEATS)), min_size=1, max_size=4
-).map(lambda parts: "".join(atom + ("" if atom in "^$" else often) for atom, often in parts))
+REPEATED = st.builds("{}{}".format, st.sampled_from(ATOMS), st.sampled_from(REPEATS))
+PATTERNS = st.lists(st.one_of(REPEATED, st.sampled_from(PLACES)), min_size=1, max_size=4).map(
+    "".join
+)
 
 
 class Elsewhere:

@@ -18,6 +18,8 @@ HEAD_CHARS = 1 << 14
 """By which the form of records is told."""
 UNIT_CHARS = 256
 """Looked at, at first, where a unit may have any length."""
+TAIL_CHARS = 4_000
+"""Looked at first for the last end in a piece."""
 AHEAD_CHARS = 400
 """Seen beyond the largest piece, to tell what begins there."""
 ASCII_CHARS_A_TOKEN = 4
@@ -33,7 +35,8 @@ _HEADING = re.compile(
     r"|\S.*\n(?:={3,}|-{3,})[ \t]*$)"
 )
 _SENTENCE = re.compile(
-    r"(?:[.!?…]+[\"'”’)\]»]*\s+(?=[\"'“‘(\[«]*[^\W_a-z])|[。！？]+[」』）]*|\n\s*\n)"
+    r"[.!?…。！？\n](?:(?<=\n)\s*\n|(?<=[。！？])[」』）]*"
+    r"|(?<=[.!?…])[.!?…]*[\"'”’)\]»]*\s+(?=[\"'“‘(\[«]*[^\W_a-z]))"
 )
 _DEFINITION = re.compile(
     r"(?m)^(?=(?:(?:@|#\[|///?|#(?!!)|/\*|\*/| \*).*\n)*"
@@ -193,16 +196,19 @@ class _Shapes(_Finder):
         piece = str(text[start : limit + AHEAD_CHARS])
         for ends in self._levels:
             if ends is _lines:  # millions of them: never one by one
-                found = [piece.rfind("\n", 0, limit - start) + 1]
+                good = piece.rfind("\n", 0, limit - start) + 1
             else:
-                found = list(itertools.takewhile(lambda end: end <= limit - start, ends(piece)))
-            while found and _joined(piece, found[-1]):
-                found.pop()
-            if found and found[-1]:
-                return start + found[-1]
+                tail = piece.rfind("\n", 0, max(0, limit - start - TAIL_CHARS)) + 1
+                good = _last(ends, piece, tail if ends in _ANYWHERE else 0, limit - start)
+                if tail and not good:
+                    good = _last(ends, piece, 0, limit - start)
+            if good:
+                return start + good
         return 0
 
     def first(self, text: Any, start: int) -> int:
+        if self._levels[0] is _lines:
+            return int(text.find("\n", start)) + 1 or len(text)
         width, size = UNIT_CHARS, len(text)
         while True:
             piece = str(text[start : start + width + AHEAD_CHARS])
@@ -214,6 +220,18 @@ class _Shapes(_Finder):
             if start + width >= size:
                 return size
             width *= 4
+
+
+def _last(ends: Ends, piece: str, start: int, limit: int) -> int:
+    """The last end up to `limit` that breaks no character; 0 where there is none."""
+    found = [
+        start + end
+        for end in itertools.takewhile(lambda end: start + end <= limit, ends(piece[start:]))
+        if end
+    ]
+    while found and _joined(piece, found[-1]):
+        found.pop()
+    return found[-1] if found else 0
 
 
 class _Places(_Finder):
@@ -353,6 +371,10 @@ def _sentences(piece: str) -> Iterator[int]:
 
 def _words(piece: str) -> Iterator[int]:
     return (match.end() for match in _SPACE.finditer(piece))
+
+
+_ANYWHERE = (_paragraphs, _headings, _sentences, _words)
+"""Ends that show without what comes before them, but for its being the start of a line."""
 
 
 def _definitions(piece: str) -> Iterator[int]:

@@ -43,12 +43,24 @@ class Linear:
         """Whether a match may go over line ends, or depend on what lies beyond them."""
         self.explosive = _nests(tree, inside=False)
         """Whether `re` may take a time that doubles with each character."""
-        self._made: dict[bool, Any] = {}
+        self._made: dict[tuple[bool, bool], Any] = {}
 
     def spans(self, piece: str) -> Iterator[tuple[int, int]] | None:
         """All matches in `piece`; None where RE2 is missing or would find something else."""
+        return self._found(piece, exact=True)
+
+    def lines(self, piece: str) -> Iterator[tuple[int, int]] | None:
+        """The lines of `piece` that may have matches, by the pattern without what RE2 has no
+        word for; None where that does not help."""
+        found = None if self.crosses else self._found(piece, exact=False)
+        return None if found is None else _lines_of(piece, found)
+
+    def _found(self, piece: str, *, exact: bool) -> Iterator[tuple[int, int]] | None:
         ascii_only = piece.isascii()
-        regex = self._compiled(ascii_only)
+        key = ascii_only, exact
+        if key not in self._made:
+            self._made[key] = self._compile(_Writer(wide=not ascii_only, exact=exact))
+        regex = self._made[key]
         if regex is None:
             return None
         if ascii_only:
@@ -61,12 +73,7 @@ class Linear:
             return None
         return (match.span() for match in regex.finditer(piece))
 
-    def _compiled(self, ascii_only: bool) -> Any:
-        if ascii_only not in self._made:
-            self._made[ascii_only] = self._compile(ascii_only)
-        return self._made[ascii_only]
-
-    def _compile(self, ascii_only: bool) -> Any:
+    def _compile(self, writer: _Writer) -> Any:
         try:
             import re2
         except ImportError:
@@ -78,17 +85,26 @@ class Linear:
         try:
             if self._tree.getwidth()[0] == 0:
                 return None  # after an empty match the two go on differently
-            written = _Writer(wide=not ascii_only).write(self._tree, self._flags)
-            return re2.compile(written, options)
+            return re2.compile(writer.write(self._tree, self._flags), options)
         except (_Untranslatable, RecursionError, UnicodeEncodeError, re2.error):
             return None
 
 
-class _Writer:
-    """Writes a parsed pattern for RE2. `wide`: for texts that are not ASCII alone."""
+def _lines_of(piece: str, found: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    reached = 0
+    for start, _ in found:
+        if start >= reached:
+            begin = piece.rfind("\n", 0, start) + 1
+            reached = piece.find("\n", start) + 1 or len(piece)
+            yield begin, reached
 
-    def __init__(self, *, wide: bool) -> None:
-        self._wide = wide
+
+class _Writer:
+    """Writes a parsed pattern for RE2. `wide`: for texts that are not ASCII alone. Not
+    `exact`: conditions on what is around are left out, so that it matches more."""
+
+    def __init__(self, *, wide: bool, exact: bool) -> None:
+        self._wide, self._exact = wide, exact
 
     def write(self, tree: Any, flags: int) -> str:
         """The pattern; its flags are written out.
@@ -117,6 +133,8 @@ class _Writer:
             return self._at(given, flags)
         if op in _REPEATS[:2]:
             return self._repeat(op, given, flags)
+        if op in (sre.ASSERT, sre.ASSERT_NOT) and not self._exact:
+            return ""
         raise _Untranslatable
 
     def _repeat(self, op: Any, given: Any, flags: int) -> str:
@@ -142,6 +160,8 @@ class _Writer:
             return r"\b"
         if where is sre.AT_NON_BOUNDARY and plain:
             return r"\B"
+        if not self._exact:
+            return ""
         raise _Untranslatable
 
     def _class(self, items: Sequence[Any], flags: int) -> str:

@@ -7,7 +7,7 @@ import contextlib
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -59,11 +59,18 @@ class Pattern:
 
     def _in_piece(self, piece: str) -> Iterator[tuple[int, int]]:
         found = self._linear.spans(piece)
-        return found if found is not None else iter(self._by_re(piece))
+        if found is not None:
+            return found
+        lines = self._linear.lines(piece)
+        return iter(self._by_re(piece, [(0, len(piece))] if lines is None else lines))
 
-    def _by_re(self, piece: str) -> list[tuple[int, int]]:
+    def _by_re(self, piece: str, parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         with _limited(self.regex.pattern, explosive=self._linear.explosive):
-            return [match.span() for match in self.regex.finditer(piece)]
+            return [
+                match.span()
+                for start, end in parts
+                for match in self.regex.finditer(piece, start, end)
+            ]
 
 
 def windows(

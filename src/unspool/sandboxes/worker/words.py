@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import sqlite3
 
-BLOCK_CHARS = 2_000
+BLOCK_CHARS = 4_000
 """Of one row of the index; it ends with a line."""
 PAGE_CACHE_KB = 64_000
-MERGE_BYTES = 1 << 25
+MERGE_BYTES = 1 << 22
 """Gathered in memory before it is written."""
 
 Block = tuple[int, int, int]

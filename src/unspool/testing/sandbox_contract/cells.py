@@ -63,6 +63,17 @@ class CellPromises:
         holds("ValueError", (await run("search('')")).error)
 
     @promise()
+    async def test_places_of_matches_and_pieces_of_the_context_are_plain_values(
+        self, rooms: Rooms
+    ) -> None:
+        run = await rooms.open("the dog sleeps\nthe cat eats")
+        seen = await run("FINAL([list(s) for s in search('the [a-z]+', spans=True)])")
+        same(ready(seen), [[0, 7, "", "the dog"], [15, 22, "", "the cat"]])
+        seen = await run("FINAL([piece + '!' for piece in chunks(16)])")
+        same(ready(seen), ["the dog sleeps\n!", "the cat eats!"])
+        holds("ValueError", (await run("chunks(5, by='verse')")).error)
+
+    @promise()
     async def test_a_search_of_its_own_that_finds_nothing_is_shown_the_nearest_lines(
         self, rooms: Rooms
     ) -> None:

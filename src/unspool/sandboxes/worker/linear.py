@@ -68,10 +68,10 @@ class Linear:
         if any(char in piece for char in _FOLDED_OTHERWISE):
             return None
         try:
-            piece.encode()
+            data = piece.encode()
         except UnicodeEncodeError:
             return None
-        return (match.span() for match in regex.finditer(piece))
+        return _in_characters(data, (match.span() for match in regex.finditer(data)))
 
     def _compile(self, writer: _Writer) -> Any:
         try:
@@ -88,6 +88,15 @@ class Linear:
             return re2.compile(writer.write(self._tree, self._flags), options)
         except (_Untranslatable, RecursionError, UnicodeEncodeError, re2.error):
             return None
+
+
+def _in_characters(data: bytes, found: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Places in UTF-8 as places in the text; both count from the last one on."""
+    at = chars = 0
+    for low, high in found:
+        start = chars + len(data[at:low].decode())
+        at, chars = high, start + len(data[low:high].decode())
+        yield start, chars
 
 
 def _lines_of(piece: str, found: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -49,7 +49,8 @@ class Reading:
     def __init__(self, run_id: str, context: Context, question: str) -> None:
         self._run_id, self._question = run_id, question
         self._context: Context | None = context
-        self._asked: dict[tuple[str, int], str] = {}
+        self._asked: dict[tuple[str, int], tuple[int, str]] = {}
+        self._order = itertools.count()
         self._texts = _Texts()
         self._lock = threading.Lock()
         self._answer: Any = None
@@ -65,15 +66,15 @@ class Reading:
         """Takes note of `event`."""
         match event:
             case events.Replied(turn=1, request=Request(messages=(*_, opening))):
-                self._texts.add(event.run_id, opening.content)
+                self._texts.add(next(self._order), event.run_id, opening.content)
             case events.TurnEnded() if event.feedback:
-                self._texts.add(event.run_id, event.feedback)
+                self._texts.add(next(self._order), event.run_id, event.feedback)
             case events.CallStarted():
-                self._asked[event.run_id, event.call] = event.prompt
+                self._asked[event.run_id, event.call] = next(self._order), event.prompt
             case events.CallEnded():
-                prompt = self._asked.pop((event.run_id, event.call), "")
+                order, prompt = self._asked.pop((event.run_id, event.call), (0, ""))
                 if prompt and not event.error:
-                    self._texts.add(event.run_id, prompt)
+                    self._texts.add(order, event.run_id, prompt)
             case _:
                 pass
 
@@ -119,22 +120,26 @@ def _known(evidence: tuple[Span, ...], coverage: float) -> Reading:
 
 
 class _Texts:
-    """Texts with the runs that they belong to, in the order they came."""
+    """Texts with the runs that they belong to."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115
-        self._entries: list[tuple[str, int]] = []
+        self._size = 0
+        self._entries: list[tuple[int, str, int, int]] = []
 
-    def add(self, run_id: str, text: str) -> None:
+    def add(self, order: int, run_id: str, text: str) -> None:
         """Keeps a text; without it where there is no room for it."""
         data = text.encode("utf-8", "surrogatepass")
         with contextlib.suppress(OSError):
+            self._file.seek(self._size)
             self._file.write(data)
-            self._entries.append((run_id, len(data)))
+            self._entries.append((order, run_id, self._size, len(data)))
+            self._size += len(data)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        self._file.seek(0)
-        for run_id, size in self._entries:
+        """By their order: parts of a text are often read one after the other."""
+        for _, run_id, at, size in sorted(self._entries):
+            self._file.seek(at)
             yield run_id, self._file.read(size).decode("utf-8", "surrogatepass")
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 
 from unspool.config import from_environment
 from unspool.context.source import Context
+from unspool.context.stored import is_text, text_of
 from unspool.loaders.sources import load
 from unspool.sandboxes.worker.cutting import Cutter
 from unspool.sandboxes.worker.search import Hits, Searcher, Span
@@ -122,7 +123,8 @@ def chunks(
 def _opened(context: Any) -> tuple[Any, list[tuple[str, int]]]:
     if isinstance(context, (Path, bytes, Context)):
         context = load(context)
-        return context.value, [(one.name, one.start) for one in context.documents]
+        value = text_of(context.value) if is_text(context.value) else context.value
+        return value, [(one.name, one.start) for one in context.documents]
     return context, []
 
 

@@ -15,6 +15,7 @@ from unspool import events
 from unspool.context.locate import Locator
 from unspool.context.source import Context
 from unspool.context.whole import Whole
+from unspool.errors import ContextError
 from unspool.typed import facts
 from unspool.types import Request, Span
 
@@ -96,7 +97,13 @@ class Reading:
     def _found(self) -> tuple[tuple[Span, ...], float]:
         with self._lock:
             if self._context is not None:
-                self._known = self._find(Whole(self._context))
+                try:
+                    self._known = self._find(Whole(self._context))
+                except OSError as failed:
+                    raise ContextError(
+                        f"the context cannot be read any more, so nobody can say what of it was"
+                        f" read: {failed}."
+                    ) from failed
                 self._context = None
                 self._texts.close()
             return self._known

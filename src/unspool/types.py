@@ -276,7 +276,11 @@ class Result:
     @property
     def evidence(self) -> tuple[Span, ...]:
         """The lines of the context that the answer rests on, best first; empty where none is
-        found, as for an answer that code has computed. Found when first asked for."""
+        found, as for an answer that code has computed. Found when first asked for.
+
+        Raises:
+            ContextError: the context was a file, and cannot be read any more.
+        """
         return () if self.reading is None else self.reading.evidence
 
     @property

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from unspool.context.source import Context
+from unspool.context.stored import is_text, text_of
 
 WINDOW_CHARS = 1 << 20
 _HEADER = re.compile(r"={3,} .* ={3,}\n")
@@ -24,8 +25,8 @@ class Whole:
     def __init__(self, context: Context) -> None:
         value = context.value
         parts: list[tuple[str, int, int]] = []
-        if isinstance(value, str) or hasattr(value, "rfind"):
-            text = value if isinstance(value, str) else getattr(value, "text", value)
+        if is_text(value):
+            text = text_of(value)
             for one in context.documents:
                 start, end = one.start, one.start + one.chars
                 header = _HEADER.match(str(text[start : min(end, start + 4_000)]))
@@ -37,7 +38,7 @@ class Whole:
                 parts.append((name, at, at + len(leaf)))
                 texts.append(leaf)
                 at += len(leaf) + 1
-            text = "\n".join(texts)
+            text = "\n".join(texts) if texts else ""
         self.text: Any = text
         self.parts = parts
         self._starts = [start for _, start, _ in parts]

@@ -42,15 +42,16 @@ class Pattern:
             self.regex = re.compile(pattern, flags)
         self._linear = linear.Linear(pattern, flags)
 
-    def spans(
-        self, text: Any, start: int = 0, stop: int | None = None
-    ) -> Iterator[tuple[int, int]]:
+    def spans(self, text: Any) -> Iterator[tuple[int, int]]:
         """Where it matches in a `str` or a text of that kind, as (start, end), in order.
 
         Raises:
             TooSlow: `re` had to do it, and took more than `LIMIT_S`.
         """
-        for at, piece, keep in windows(text, start, stop, lines=not self._linear.crosses):
+        if not in_memory(text) and self._linear.crosses and hasattr(text, "scan"):
+            yield from (span for span in text.scan(self.regex) if span[1] > span[0])
+            return
+        for at, piece, keep in windows(text, lines=not self._linear.crosses):
             for low, high in self._in_piece(piece):
                 if low >= keep:
                     break
@@ -73,36 +74,48 @@ class Pattern:
             ]
 
 
-def windows(
-    text: Any, start: int = 0, stop: int | None = None, *, lines: bool = True
-) -> Iterator[tuple[int, str, int]]:
+def in_memory(text: Any) -> bool:
+    """Whether a text is a `str` indeed: one that stays in its file may call itself one."""
+    return issubclass(type(text), str)
+
+
+def windows(text: Any, *, lines: bool = True) -> Iterator[tuple[int, str, int]]:
     """A text in pieces: where each begins, the piece, and how much of it is not in the next.
 
     With `lines` pieces end where lines do; without, a `str` is one piece.
     """
-    size = len(text)
-    stop = size if stop is None else min(stop, size)
-    in_memory = isinstance(text, str)
-    while start < stop:
-        end = min(stop, start + WINDOW_CHARS)
-        if in_memory:
-            if not lines:
-                end = stop
-            elif end < stop:
-                end = text.find("\n", end - 1, stop) + 1 or stop
-            whole = start == 0 and end == size
-            piece = text if whole else text[start:end]
-            yield start, piece, len(piece)
-            start = end
-            continue
-        piece = str(text[start : min(stop, end + OVERLAP_CHARS)])
-        keep = min(len(piece), end - start)
-        if end >= stop:
-            keep = len(piece)
-        elif lines:
-            keep = piece.rfind("\n", 0, keep) + 1 or keep
-        yield start, piece, keep
-        start += keep
+    if in_memory(text):
+        yield from _of_str(text, lines=lines)
+        return
+    at, held = 0, ""
+    for piece in _read(text):
+        held += piece
+        keep = held.rfind("\n") + 1 if lines else 0
+        keep = keep or len(held) - OVERLAP_CHARS
+        if keep > 0:
+            yield at, held, keep
+            at, held = at + keep, held[keep:]
+    if held:
+        yield at, held, len(held)
+
+
+def _of_str(text: str, *, lines: bool) -> Iterator[tuple[int, str, int]]:
+    start, size = 0, len(text)
+    while start < size:
+        end = start + WINDOW_CHARS
+        end = text.find("\n", end - 1) + 1 or size if lines and end < size else size
+        piece = text if start == 0 and end == size else text[start:end]
+        yield start, piece, len(piece)
+        start = end
+
+
+def _read(text: Any) -> Iterator[str]:
+    """All of a text in order: by its own means, where it has some that know no positions."""
+    if hasattr(text, "windows"):
+        yield from text.windows(WINDOW_CHARS)
+        return
+    for start in range(0, len(text), WINDOW_CHARS):
+        yield str(text[start : start + WINDOW_CHARS])
 
 
 @contextlib.contextmanager

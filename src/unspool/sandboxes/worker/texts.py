@@ -42,6 +42,8 @@ class Texts:
 
     def _lines_before(self, number: int, at: int) -> int:
         """Line ends before `at`, counted from the nearest place where that is known."""
+        if hasattr(self.all[number], "line_number"):  # a text that counts, and keeps what it has
+            return int(self.all[number].line_number(at)) - 1
         places, counts = self._counted.setdefault(number, ([0], [0]))
         near = bisect.bisect_right(places, at) - 1
         if places[near] == at:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import math
 import re
+import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import IO, Any
 
 from unspool import events
 from unspool.context.locate import Locator
@@ -130,14 +133,17 @@ class _Texts:
     """Texts with the runs that they belong to."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115
+        self._file: IO[bytes] = io.BytesIO()
         self._size = 0
+        self._in_memory = True
         self._entries: list[tuple[int, str, int, int]] = []
 
     def add(self, order: int, run_id: str, text: str) -> None:
         """Keeps a text; without it where there is no room for it."""
         data = text.encode("utf-8", "surrogatepass")
         with contextlib.suppress(OSError):
+            if self._in_memory and self._size + len(data) > IN_MEMORY_BYTES:
+                self._move()
             self._file.seek(self._size)
             self._file.write(data)
             self._entries.append((order, run_id, self._size, len(data)))
@@ -148,6 +154,15 @@ class _Texts:
         for _, run_id, at, size in sorted(self._entries):
             self._file.seek(at)
             yield run_id, self._file.read(size).decode("utf-8", "surrogatepass")
+
+    def _move(self) -> None:
+        """Goes on in a file that has no name; it is closed with this object, at the latest."""
+        self._in_memory = False
+        file = tempfile.TemporaryFile()  # noqa: SIM115
+        weakref.finalize(self, file.close)
+        self._file.seek(0)
+        shutil.copyfileobj(self._file, file)
+        self._file = file
 
     def close(self) -> None:
         """Forgets them all."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runs import cell, solve
-from unspool import Context
+from unspool import Context, reading
 from unspool.context.source import Document
 from unspool.testing.script import ChatRequest
 from unspool.types import Span
@@ -116,3 +116,10 @@ def test_a_result_can_be_copied_and_sent_on(tmp_path: Path) -> None:
     assert copy.deepcopy(result).evidence == result.evidence
     again = pickle.loads(pickle.dumps(result))
     assert (again.evidence, again.coverage) == (result.evidence, result.coverage)
+
+
+def test_more_prompts_than_fit_in_memory_go_to_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "IN_MEMORY_BYTES", 10_000)
+    code = "llm_query_batched(['Q: ' + c for c in chunks(3_000)])\nFINAL('done')"
+    result, _ = solve([cell("1"), cell(code)], TEXT, sub=sub)
+    assert result.coverage == 1.0

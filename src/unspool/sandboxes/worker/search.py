@@ -20,6 +20,8 @@ LINES = 10
 INDEXED_CHARS = 16_000_000
 """In a longer text the nearest lines are found by an index of its words, which is kept: to
 look through it takes longer, and stops where common words have been seen too often."""
+MOST_INDEXED_CHARS = 400_000_000
+"""The index of so much fills the room that a REPL has for files."""
 PASSAGES = 40
 """Looked at for the best lines."""
 MOST_MATCHES = 20_000
@@ -162,6 +164,8 @@ class Searcher:
     def _by_index(self, stems: Sequence[str], limit: int) -> list[tuple[Place, int]]:
         """Lines by the rarity of the words they have, of the passages that rank best."""
         try:
+            if sum(map(len, self._texts.all)) > MOST_INDEXED_CHARS:
+                return self._scored(stems, limit)
             if self._words is None:
                 self._words = WordIndex(self._texts.all, self._path)
             blocks, rare = self._words.best(stems, PASSAGES + limit)

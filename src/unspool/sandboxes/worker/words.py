@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import sqlite3
 
-BLOCK_CHARS = 4_000
+BLOCK_CHARS = 8_000
 """Of one row of the index; it ends with a line."""
 PAGE_CACHE_KB = 64_000
 MERGE_BYTES = 1 << 22

@@ -112,9 +112,8 @@ def main() -> None:
     ) as folder:
         path = Path(folder, "index")
         row("index of words (FTS5)", len(text), timed(lambda: WordIndex([text], str(path))))
-        print(
-            f"  its size: {sum(one.stat().st_size for one in path.parent.iterdir()) / len(text):.2f} of the text"
-        )
+        size = sum(one.stat().st_size for one in path.parent.iterdir())
+        print(f"  its size: {size / len(text):.2f} of the text")
         searcher = Searcher(text, index=str(path))
         clock, _ = timed(lambda: searcher.search(["magic", "vault", "code"]))
         print(f"  a question to it: {clock * 1e3:.1f} ms")

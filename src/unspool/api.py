@@ -79,19 +79,24 @@ class _Shared:
         self._warming = False
         self._warmer: threading.Thread | None = None
         if sys.platform != "win32":
-            os.register_at_fork(before=self._before_fork, after_in_child=self._forked)
+            os.register_at_fork(
+                before=self._before_fork,
+                after_in_parent=partial(self.journals.after_fork, is_child=False),
+                after_in_child=self._forked,
+            )
 
     def _before_fork(self) -> None:
         """An import that is under way would be locked in the child for ever."""
         if self._warmer is not None:
             self._warmer.join()
+        self.journals.before_fork()
 
     def _forked(self) -> None:
         self._warming = False
         self.http = HttpPool(limit=CONNECTIONS)
         self.gates.forked()
         self.sandboxes.forked()
-        self.journals.forked()
+        self.journals.after_fork(is_child=True)
         self._close_at_exit()
 
     def _close_at_exit(self) -> None:

@@ -133,9 +133,20 @@ class Journals:
         for journal in made:
             journal.close()
 
-    def forked(self) -> None:
-        """In a forked process: nothing that is open is this process's own."""
-        self._made, self._lock = {}, threading.Lock()
+    def before_fork(self) -> None:
+        """Nothing is open while the process forks."""
+        self._lock.acquire()
+        for journal in self._made.values():
+            journal.writer.before_fork()
+
+    def after_fork(self, *, is_child: bool) -> None:
+        """Goes on, in the parent or in the child."""
+        for journal in self._made.values():
+            journal.writer.after_fork(is_child=is_child)
+        if is_child:
+            self._lock = threading.Lock()
+        else:
+            self._lock.release()
 
 
 def begun(journal: Journal | None, task: Task, model: str, setup: Setup, *, insists: bool) -> Task:

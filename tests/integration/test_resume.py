@@ -272,6 +272,22 @@ def test_a_journal_that_cannot_be_had_is_told(
         assert usual.run(QUESTION, CONTEXT).complete
 
 
+def test_a_forked_process_takes_nothing_from_its_parents_journal(
+    server: ScriptedServer, journal: Path
+) -> None:
+    rlm = rlm_of(server.base_url, journal)
+    first = rlm.run(QUESTION, CONTEXT)
+    child = os.fork()
+    if not child:
+        os._exit(0 if rlm.run(QUESTION, CONTEXT).complete else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    last = rlm.run(QUESTION, CONTEXT)
+    with sqlite3.connect(journal) as connection:
+        rows = connection.execute("SELECT id, status FROM runs ORDER BY number").fetchall()
+    assert [status for _, status in rows] == ["complete"] * 3
+    assert (rows[0][0], rows[2][0]) == (first.run_id, last.run_id)
+
+
 def test_the_clock_of_the_machine_is_not_the_order_of_runs(
     server: ScriptedServer, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

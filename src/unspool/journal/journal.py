@@ -57,7 +57,7 @@ class Journal:
         self.path, self._values = path, values
         self._codec = Codec(values)
         self._keep_contexts = keep_contexts
-        self._writer = Writer(path)
+        self.writer = Writer(path)
         self._tried = False
 
     def begin(self, about: About, context: Context) -> Recording:
@@ -72,7 +72,7 @@ class Journal:
                 connected(self.path).close()
                 self._tried = True
             lock.take()
-        recording = Recording(self._writer, self._codec, lock, about.id)
+        recording = Recording(self.writer, self._codec, lock, about.id)
         recording.write(partial(_insert, recording, about))
         self._know(recording, about, context)
         return recording
@@ -91,7 +91,7 @@ class Journal:
         except BaseException:
             lock.release()
             raise
-        recording = Recording(self._writer, self._codec, lock, row.id, row.number, past.events)
+        recording = Recording(self.writer, self._codec, lock, row.id, row.number, past.events)
         return row, past, recording
 
     def row(self, run_id: str) -> RunRow:
@@ -149,7 +149,7 @@ class Journal:
 
     def close(self) -> None:
         """Writes what waits. The journal may be used again."""
-        self._writer.close()
+        self.writer.close()
 
     def _find(self, key: str) -> str | None:
         if not self.path.exists():

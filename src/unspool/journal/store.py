@@ -77,9 +77,9 @@ def connected(path: Path) -> sqlite3.Connection:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        _checked(path)
-        connection = _open(path, "rw")
+        connection = _open(path)
         try:
+            _checked(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             _migrate(connection)
@@ -98,8 +98,13 @@ def for_reading(path: Path) -> sqlite3.Connection:
     with explained(path):
         if not path.exists():
             raise JournalError(f"there is no journal {path}: no run has been recorded there yet.")
-        _checked(path)
-        return _open(path, "rw")  # WAL needs its index written even to read
+        connection = _open(path)
+        try:
+            _checked(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 @contextlib.contextmanager
@@ -169,10 +174,11 @@ def fetch_text(connection: sqlite3.Connection, name: str) -> str:
     return text
 
 
-def _open(path: Path, mode: str) -> sqlite3.Connection:
-    # Each statement is its own transaction, unless one is begun.
+def _open(path: Path) -> sqlite3.Connection:
+    # Each statement is its own transaction, unless one is begun. To read, too, the index of the
+    # log has to be written.
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        f"{path.absolute().as_uri()}?mode=rw",
         uri=True,
         timeout=BUSY_S,
         isolation_level=None,
@@ -180,26 +186,25 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
     )
 
 
-def _checked(path: Path) -> None:
-    """Looks at the head of the file alone, so that nothing is touched.
+def _checked(connection: sqlite3.Connection, path: Path) -> None:
+    """Looks whose file it is, before anything is done to it.
 
-    The head of an SQLite file has at byte 60 the version that its user gave it, and at byte 68
-    whose file it is (https://www.sqlite.org/fileformat.html).
+    SQLite looks, not we: a process that closes a descriptor of its own to a database lets go
+    of all locks that its connections have there (https://www.sqlite.org/howtocorrupt.html).
     """
-    with path.open("rb") as file:
-        head = file.read(100)
-    if not head:
-        return
-    if not head.startswith(b"SQLite format 3\0"):
-        raise JournalError(f"{path} is no journal, or its head is damaged. Give another file.")
-    version, owner = (int.from_bytes(head[at : at + 4], "big") for at in (60, 68))
-    if owner not in (0, APPLICATION):
+    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    if owner != APPLICATION and (owner or not _is_empty(connection)):
         raise JournalError(f"{path} is a database of another program. Give another file.")
-    if version > len(MIGRATIONS):
+    if _version(connection) > len(MIGRATIONS):
         raise JournalError(
-            f"the journal {path} was written by a newer unspool (format {version}, this one knows"
-            f" {len(MIGRATIONS)}). It was not touched. Update unspool, or give another file."
+            f"the journal {path} was written by a newer unspool (format {_version(connection)},"
+            f" this one knows {len(MIGRATIONS)}). It was not touched. Update unspool, or give"
+            " another file."
         )
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -69,7 +69,23 @@ class Writer:
     def close(self) -> None:
         """Writes what waits, and ends the thread."""
         with self._lock:
-            thread, self._thread = self._thread, None
+            self._end()
+
+    def before_fork(self) -> None:
+        """Closes the file until `after_fork`: a forked process that let go of a connection of
+        ours would take the file's log away from under us."""
+        self._lock.acquire()
+        self._end()
+
+    def after_fork(self, *, is_child: bool) -> None:
+        """Goes on; in the child, from nothing."""
+        if is_child:
+            self._lock, self._jobs = threading.Lock(), queue.SimpleQueue()
+        else:
+            self._lock.release()
+
+    def _end(self) -> None:
+        thread, self._thread = self._thread, None
         if thread is not None:
             self._jobs.put(None)
             thread.join()

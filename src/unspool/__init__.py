@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from unspool.api import RLM
     from unspool.budget import Limits
+    from unspool.context.files import Files
     from unspool.context.source import Context
     from unspool.errors import (
         ConfigurationError,
@@ -29,6 +30,7 @@ __all__ = [
     "ConfigurationError",
     "Context",
     "ContextError",
+    "Files",
     "Limits",
     "ModelError",
     "Observation",
@@ -47,6 +49,7 @@ __all__ = [
 
 _HOMES = {"api": "RLM", "underway": "Stream", "budget": "Limits", "context.source": "Context"}
 _HOMES |= {"finding": "chunks search"}
+_HOMES |= {"context.files": "Files"}
 _HOMES |= {"types": "Cell Observation Result SubCall Turn Usage"}
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -36,10 +36,10 @@ from unspool.journals import (
     resumed,
 )
 from unspool.ledger import Ledger
-from unspool.loaders.sources import load as load_context
 from unspool.models.gate import Gates
 from unspool.models.http import HttpPool
 from unspool.models.offline import Offline
+from unspool.parsing import load as load_context
 from unspool.ports import Model, Sandbox
 from unspool.record import OnDifference
 from unspool.runtimes.thread import LoopThread
@@ -193,6 +193,7 @@ class RLM:
         )
         _SHARED.warm(self._sandbox)
         self._max_depth, self._early = max_depth, early
+        self._confined = isolation != "none"
         self._limits = limits or Limits()
         self._models = {one.name: one for one in (self._root, self._sub, *self._children)}
         self._journal = _SHARED.journals.find(journal, settings, keep_contexts=keep_contexts)
@@ -220,8 +221,9 @@ class RLM:
     def run(self, question: str, context: Any, schema: Any = None) -> Result:
         """Answers `question` about `context`, and waits for it; works in a notebook too.
 
-        `context` is text, bytes, a `Path` (or the name of an existing file or folder), a
-        list of paths, messages or other JSON-like data. `schema` is what the answer has to
+        `context` is text, bytes, a `Path`, or the name of what exists: a file, a folder, a
+        glob, `repository@revision`; `Files` says besides which files to take; or a list of
+        paths, a data frame, messages or other JSON-like data. `schema` is what the answer has to
         be: a type (`int`, `list[str]`, a dataclass, a pydantic model), a dict of field names
         and types, or a JSON schema; an answer that does not fit is sent back to the model,
         and one of a complete run is a value of that type. A limit ends the run with the best
@@ -237,7 +239,8 @@ class RLM:
 
     async def arun(self, question: str, context: Any, schema: Any = None) -> Result:
         """`run`, awaited. Cancelling it ends the run and all its requests."""
-        return await self._start(self._new(question, context, schema)).aresult()
+        task = await asyncio.to_thread(self._new, question, context, schema)
+        return await self._start(task).aresult()
 
     def stream(self, question: str, context: Any, schema: Any = None) -> Stream:
         """Starts a run and gives its events as they happen."""
@@ -312,7 +315,7 @@ class RLM:
         """
         if resume is not None:
             return self._conversation(resume, context, "stop")[0]
-        return self._session(Task("", load_context(context), origin=origin_of(context)))
+        return self._session(Task("", self._loaded(context), origin=origin_of(context)))
 
     def _session(self, first: Task) -> Session:
         held = HeldSandbox(self._sandbox, first.context, _SHARED.loop.submit)
@@ -322,7 +325,7 @@ class RLM:
         self, run_id: str, context: Any, on_difference: OnDifference
     ) -> tuple[Session, Result]:
         """The session that a run is part of, brought to the end of that run."""
-        journal, given = self._kept, None if context is None else load_context(context)
+        journal, given = self._kept, None if context is None else self._loaded(context)
         row = journal.row(run_id)
         whole = context_of(journal, row, given, on_difference)
         origin = json.loads(row.origin)
@@ -346,14 +349,14 @@ class RLM:
         if not question.strip():
             raise ConfigurationError("the question is empty: say what you want to know.")
         form = None if schema is None else _schema(schema)
-        return Task(question, load_context(source), form, origin=origin_of(source))
+        return Task(question, self._loaded(source), form, origin=origin_of(source))
 
     def _resumed(self, run_id: str, context: Any, on_difference: OnDifference) -> Task:
-        given = None if context is None else load_context(context)
+        given = None if context is None else self._loaded(context)
         return resumed(self._kept, run_id, given, on_difference, self._root.name)
 
     def _forked(self, run_id: str, turn: int, context: Any, on_difference: OnDifference) -> Task:
-        given = None if context is None else load_context(context)
+        given = None if context is None else self._loaded(context)
         return forked(self._kept, run_id, turn, given, on_difference)
 
     @property
@@ -361,6 +364,9 @@ class RLM:
         if self._journal is None:
             raise ConfigurationError("journal=False: without a journal there is nothing recorded.")
         return self._journal
+
+    def _loaded(self, context: Any) -> Context:
+        return load_context(context, confined=self._confined)
 
     async def _run(
         self, task: Task, listen: Callable[[Event], None], stop: asyncio.Event, in_pieces: bool

@@ -16,15 +16,16 @@ from unspool import events
 from unspool.budget import Limits
 from unspool.cache import Cache
 from unspool.config import Settings
+from unspool.context.files import Files
 from unspool.context.source import Context
 from unspool.errors import ConfigurationError, ContextError, JournalError
 from unspool.journal.codec import Values
 from unspool.journal.journal import About, Journal
 from unspool.journal.reading import Past, RunRow
 from unspool.journal.recording import Recording
-from unspool.loaders.sources import load as load_context
-from unspool.loaders.sources import names_a_file
+from unspool.loaders.sources import names_files
 from unspool.memory import Memory
+from unspool.parsing import load as load_context
 from unspool.ports import Sandbox
 from unspool.record import OnDifference, Record, before_turn
 from unspool.sandboxes.worker import wire
@@ -325,7 +326,12 @@ def context_of(
 
 def origin_of(source: Any) -> Mapping[str, Any]:
     """Where a context can be read again; empty when it is in memory alone."""
-    if isinstance(source, Path) or (isinstance(source, str) and names_a_file(source)):
+    if isinstance(source, Files):
+        return {
+            "paths": [str(Path(name).absolute()) for name in source.names],
+            "chosen": [source.include, source.exclude, source.ignored, source.max_file_bytes],
+        }
+    if isinstance(source, Path) or (isinstance(source, str) and names_files(source)):
         return {"paths": [str(Path(source).absolute())]}
     if isinstance(source, (list, tuple)) and source and all(isinstance(s, Path) for s in source):
         return {"paths": [str(path.absolute()) for path in source]}
@@ -407,7 +413,7 @@ def _from_origin(origin: Mapping[str, Any], kept: Context | None) -> Context | N
     if not paths:
         return None
     try:
-        return load_context([Path(path) for path in paths])
+        return load_context(Files(paths, *origin.get("chosen", ())))
     except ContextError:
         if kept is None:
             raise

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, BinaryIO, Protocol
 
 from unspool.context.source import Context
 from unspool.spec import ReplSpec
@@ -64,8 +64,21 @@ class Repl(Protocol):
         ...
 
 
+class Loader(Protocol):
+    """Reads one format. It runs in a confined process, with no network and no other file."""
+
+    def __call__(self, file: BinaryIO, name: str) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+        """The documents in `file`, which stands at its beginning and can seek.
+
+        Of each: the name within the file (empty where the file is one document), the text, and
+        what else is known of it, as JSON has it. What it raises is why the file is not read.
+        """
+        ...
+
+
 class Sandbox(Protocol):
-    """Where REPLs live."""
+    """Where REPLs live. One that binds the documents of a context as the one text that they
+    make has `joins_documents = True` besides."""
 
     async def check(self) -> str:
         """What holds the model's code, in one line; soon known after the first time.

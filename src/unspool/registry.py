@@ -1,13 +1,15 @@
 """Names to adapters, imported when they are first used.
 
-Packages add adapters under the entry-point groups `unspool.models` and `unspool.sandboxes`.
-A model's entry is named as the provider, the part of a model string before its first slash,
-and is a function `(model_name) -> Model`; a sandbox's entry is named as the sandbox, and is
-a function or class `() -> Sandbox`.
+Packages add adapters under the entry-point groups `unspool.models`, `unspool.sandboxes` and
+`unspool.loaders`. A model's entry is named as the provider, the part of a model string before
+its first slash, and is a function `(model_name) -> Model`; a sandbox's entry is named as the
+sandbox, and is a function or class `() -> Sandbox`; a loader's entry is named as the ending
+of its files' names (`dwg`), and is a `Loader`, which is imported where it runs.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
@@ -16,6 +18,7 @@ from unspool.errors import ConfigurationError, UnknownModel
 
 MODELS = "unspool.models"
 SANDBOXES = "unspool.sandboxes"
+LOADERS = "unspool.loaders"
 
 
 def added_model(provider: str) -> Callable[[str], Any] | None:
@@ -37,6 +40,17 @@ def added_sandbox(name: str) -> Callable[[], Any] | None:
         ConfigurationError: the package that adds it cannot be imported.
     """
     return _added(SANDBOXES, name)
+
+
+@functools.cache
+def added_loaders() -> dict[str, tuple[str, str, str]]:
+    """What installed packages add: by the ending of names, with its dot, each loader's module,
+    its name in that, and the folder that the package is in."""
+    found = {}
+    for entry in entry_points(group=LOADERS):
+        folder = str(entry.dist.locate_file("")) if entry.dist is not None else ""
+        found[f".{entry.name.lower().lstrip('.')}"] = (entry.module, entry.attr, folder)
+    return found
 
 
 def added_names(group: str) -> list[str]:

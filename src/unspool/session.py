@@ -158,6 +158,11 @@ class HeldSandbox:
         if repl is not None:
             await to_its_end(repl.aclose())
 
+    @property
+    def joins_documents(self) -> bool:
+        """As that of the sandbox inside."""
+        return bool(getattr(self._sandbox, "joins_documents", False))
+
     def end(self) -> None:
         """Closes the REPL, from any thread, and waits for it."""
         self._submit(self.aclose()).result()

@@ -31,7 +31,7 @@ class TestConfinedProcess(SandboxContract):
 class TestMonty(SandboxContract):
     lacks: frozenset[Trait] = frozenset(
         (
-            *("callbacks", "classes", "del", "files", "generators"),
+            *("callbacks", "classes", "del", "documents", "files", "generators"),
             *("library", "streams", "surrogates", "threads"),
         )
     )

@@ -167,7 +167,7 @@ BAD_INPUT = {
     "no such file": (["which?", "nowhere.txt"], "'nowhere.txt'"),
     "an empty file": (["which?", "empty.txt"], "empty"),
     "a binary file": (["which?", "binary.bin"], "binary.bin is a binary file"),
-    "a folder without text": (["which?", "folder"], "no text file in folder"),
+    "a folder without text": (["which?", "folder"], "no text in folder"),
     "an empty question": (["  ", "text.txt"], "the question is empty"),
     "an unknown provider": (["which?", "text.txt", "--model", "nobody/x"], "'nobody'"),
     "a bare model name": (["which?", "text.txt", "--model", "gpt-x"], "openai/gpt-x"),

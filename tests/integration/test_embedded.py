@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import formats
 from unspool import RLM, Limits, Result
 from unspool.config import DEFAULT_LOCAL, from_environment
 from unspool.models.local.catalog import find
@@ -113,3 +114,24 @@ def test_without_a_model_and_a_key_it_answers_and_says_so(tmp_path: Path) -> Non
     assert "heliotrope-77" in done.stdout
     assert DEFAULT_LOCAL in done.stderr
     assert done.returncode == 0
+
+
+MIXED = {
+    "Where is the cellar key?": ("blue stone", "mail.eml"),
+    "At which sum was the budget set?": ("4,150", "minutes.docx"),
+}
+
+
+@pytest.mark.parametrize(("question", "right"), MIXED.items(), ids=[n for _, n in MIXED.values()])
+def test_it_answers_over_a_folder_of_mixed_formats(
+    tmp_path: Path, question: str, right: tuple[str, str]
+) -> None:
+    said = formats.mixed_folder(tmp_path)
+    lines = long_text()[:200_000]
+    (tmp_path / "filler.txt").write_text(lines)
+    answer, where = right
+    assert answer in said[where]
+    result = RLM(DEFAULT_LOCAL, limits=Limits(turns=10, seconds=300)).run(question, tmp_path)
+    assert result.complete
+    assert answer in str(result.answer)
+    assert any(where in turn.feedback for turn in result.turns)

@@ -20,7 +20,7 @@ import pytest
 
 from runs import KEY, cell, solve
 from support import ScriptedServer, contexts_held
-from unspool import RLM, Context, Limits, Result, events
+from unspool import RLM, Context, Files, Limits, Result, events
 from unspool.errors import (
     ConfigurationError,
     ContextError,
@@ -508,15 +508,16 @@ def test_files_and_folders_are_read(tmp_path: Path) -> None:
     (tmp_path / ".hidden").write_text("no")
     joined = "===== a.md =====\nfirst\r\n\n===== b.txt =====\nsecond\n"
     given: Any
-    for given in (tmp_path, str(tmp_path), f"{tmp_path}/"):
-        result, server = solve([cell("FINAL(context)")], given)
-        assert result.answer == joined
-    assert "It joins 2 files: a.md, b.txt" in server.requests[0].last
-    assert "1 files that are empty, not text" in server.requests[0].last
+    for given in (tmp_path, str(tmp_path), f"{tmp_path}/", Files(tmp_path, exclude="*.py")):
+        result, server = solve([cell("FINAL([context, context.text, context.names])")], given)
+        assert result.answer == [["first\r\n", "second"], joined, ["a.md", "b.txt"]]
+    assert "a sequence of 2 documents" in server.requests[0].last
+    assert "6 to 7 characters, the median 6: a.md, b.txt" in server.requests[0].last
+    assert "Files left out: 1 not text." in server.requests[0].last
     result, _ = solve([cell("FINAL(context)")], tmp_path / "a.md")
     assert result.answer == "first\r\n"
     result, _ = solve([cell("FINAL(len(context))")], [tmp_path / "a.md", tmp_path / "b.txt"])
-    assert result.answer > 10
+    assert result.answer == 2
 
 
 def test_a_text_that_is_no_name_of_a_file_is_text(tmp_path: Path) -> None:

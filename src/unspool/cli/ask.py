@@ -10,15 +10,14 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from unspool import RLM, ContextError, Limits, Result, Stream
+from unspool import RLM, ContextError, Files, Limits, Result, Stream
 from unspool.cli.models import pull_if_missing
 from unspool.cli.progress import Progress, progress_for
 from unspool.config import from_environment
 from unspool.events import RunEnded
-from unspool.loaders.sources import load
+from unspool.parsing import load
 
 CITED_CHARS = 160
 """Shown of each line that is cited."""
@@ -28,7 +27,10 @@ NO_EVIDENCE = "(no line of the text was found that this answer rests on)"
 def ask(options: argparse.Namespace) -> int:
     """Answers on stdout, tells on stderr; gives the exit code."""
     progress = progress_for(quiet=options.quiet)
-    context = load(_context(options.paths))  # before a model is fetched for nothing
+    source = _context(options.paths, options.include, options.exclude)
+    context = load(source, confined=options.isolation != "none")  # before a model is fetched
+    for note in context.notes:
+        progress.say(note)
     rlm = _rlm(options, progress)
     result = _watched(rlm.stream(options.question, context), progress)
     cited = _cited(result, options.paths) if options.cite else []
@@ -82,9 +84,9 @@ def _rlm(options: argparse.Namespace, progress: Progress) -> RLM:
         )
 
 
-def _context(paths: list[str]) -> Any:
+def _context(paths: list[str], include: list[str], exclude: list[str]) -> Any:
     if "-" not in paths:
-        return [Path(path) for path in paths]
+        return Files(paths, include, exclude)
     if len(paths) > 1:
         raise ContextError("- (standard input) cannot be joined with files: give one of the two.")
     return sys.stdin.buffer.read()

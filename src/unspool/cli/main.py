@@ -60,7 +60,20 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     ask.add_argument("question", metavar="QUESTION")
-    ask.add_argument("paths", metavar="PATH", nargs="+", help="files and folders; - is stdin")
+    ask.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        help="files, folders, archives, 'globs', repository@revision; - is stdin",
+    )
+    for option, text in (("include", "take only files like this"), ("exclude", "leave them out")):
+        ask.add_argument(
+            f"--{option}",
+            action="append",
+            default=[],
+            metavar="PATTERN",
+            help=f"{text}, as .gitignore says it; may be given again",
+        )
     ask.add_argument("--model", help="provider/name; the embedded model if there is no key")
     ask.add_argument("--sub-model", help="who answers sub-calls; by default the model itself")
     ask.add_argument("--base-url", help="an OpenAI-compatible server; --model is then its name")

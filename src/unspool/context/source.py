@@ -9,12 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One text of several that were joined into one context."""
+    """One text of several that were joined into one context, each under a line with its name."""
 
     name: str
     start: int
-    """Where it begins in the whole, in characters."""
+    """Where it begins in the whole, behind that line, in characters."""
     chars: int
+    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """What else is known of it, as JSON has it: its format, who wrote it, its columns."""
 
 
 @dataclass(frozen=True, slots=True)

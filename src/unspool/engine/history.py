@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from unspool.context.describe import describe
 from unspool.context.source import Context
 from unspool.engine.packs import Pack
 from unspool.engine.parts import Parts
 from unspool.spec import RunSpec
 from unspool.types import Message, Observation, Request
 
-NAMES_SHOWN = 5
 REPEATED = (
     "You have written exactly this before. Finish with FINAL, if the output shows the answer, or"
     " do something else: search for other words."
@@ -32,7 +32,9 @@ class History:
         self._replies: set[str] = set()
         self._repeated = False
         self._values = {"question": spec.question, "turns": str(self._turns)}
-        shown = [describe(context, pack.preview_chars), *spec.earlier, *offers(spec, parts)]
+        joined = getattr(parts.sandbox, "joins_documents", False)
+        told = describe(context, pack.preview_chars, joined=joined)
+        shown = [told, *spec.earlier, *offers(spec, parts)]
         described = {**self._values, "context": "\n".join(shown)}
         self.opening = pack.fill(pack.opening, described)
         """The first message: the question, and what the context is."""
@@ -82,24 +84,6 @@ class History:
         *earlier, last = self._messages
         final = Message("user", f"{last.content}\n\n{text}")
         return Request((*earlier, final), max_tokens=self._pack.max_tokens, temperature=0.0)
-
-
-def describe(context: Context, preview_chars: int) -> str:
-    """The context in constant size: its type, length, parts, beginning and end."""
-    lines = [f"`context` is a {context.kind}, {context.chars:,} characters in all."]
-    if context.documents:
-        names = ", ".join(d.name for d in context.documents[:NAMES_SHOWN])
-        more = ", ..." if len(context.documents) > NAMES_SHOWN else ""
-        lines.append(f"It joins {len(context.documents):,} files: {names}{more}")
-    lines += context.notes
-    value = context.value
-    if isinstance(value, str) and preview_chars:
-        if len(value) <= preview_chars:
-            lines.append(f"It is: {value!r}")
-        else:
-            half = preview_chars // 2
-            lines.append(f"It begins {value[:half]!r} and ends {value[-half:]!r}.")
-    return "\n".join(lines)
 
 
 def offers(spec: RunSpec, parts: Parts) -> list[str]:

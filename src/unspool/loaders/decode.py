@@ -14,12 +14,30 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ANY_MARK = tuple(mark for mark, _ in _MARKS)
+_NOT_CONTROLS = bytes([*b"\t\n\v\f\r\x1b", *range(32, 256)])
 
 
 def is_binary(data: bytes) -> bool:
-    """Whether `data` is no text in any encoding: a NUL near its start, and no byte-order mark."""
-    marked = any(data.startswith(mark) for mark, _ in _MARKS)
-    return not marked and b"\0" in data[:SNIFF_BYTES]
+    """Whether `data` is no text in any encoding, by its start: it has NULs and no byte-order
+    mark, and is not UTF-8 with a few NULs in it, as logs have them after a crash."""
+    head = data[:SNIFF_BYTES]
+    if b"\0" not in head or head.startswith(_ANY_MARK):
+        return False
+    nulls = head.count(b"\0")
+    if nulls * 50 > len(head):
+        return True
+    controls = len(head.translate(None, _NOT_CONTROLS)) - nulls
+    return controls * 50 > len(head) or not _is_utf8(head)
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Whether the beginning of a text, cut off anywhere, is UTF-8."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def decode(data: bytes, name: str) -> tuple[str, str]:
@@ -28,9 +46,9 @@ def decode(data: bytes, name: str) -> tuple[str, str]:
     Raises:
         ContextError: it is binary.
     """
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            return data.decode(encoding, "replace"), ""
+    if data.startswith(_ANY_MARK):
+        encoding = next(encoding for mark, encoding in _MARKS if data.startswith(mark))
+        return data.decode(encoding, "replace"), ""
     if is_binary(data):
         raise ContextError(
             f"{name} is a binary file ({len(data):,} bytes), not text: give text, or turn it into"

@@ -33,6 +33,9 @@ Python 3.14 a process aborts when that happens while the interpreter ends."""
 class MontySandbox:
     """REPLs in processes of the `monty` interpreter. Use it on one event loop only."""
 
+    joins_documents = True
+    """`context` is one text, where elsewhere it is a sequence of documents."""
+
     def __init__(self) -> None:
         self._pool: AsyncMonty | None = None
         self._checked: str | None = None

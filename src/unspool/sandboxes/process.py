@@ -99,7 +99,7 @@ async def start_repl(
         "bytes": shared.bytes,
         "memory_bytes": spec.memory_bytes,
         "output_chars": spec.output_chars,
-        "documents": [[d.name, d.start] for d in context.documents],
+        "documents": [[d.name, d.start, d.chars, d.metadata] for d in context.documents],
         "question": spec.question,
         "nearest": spec.nearest,
         "ahead": spec.ahead,

@@ -13,7 +13,7 @@ from time import perf_counter
 from types import FrameType
 from typing import Any
 
-from . import show, wire
+from . import documents, show, wire
 from .ahead import pure
 from .ahead.front import Ahead
 from .capture import Roll, Stream
@@ -74,13 +74,13 @@ class Session:
         self._channel, self._clock = Channel(sock), nature.clock
         opening = self._channel.command()
         self._pools = wide_pools()
-        context = _bound(context_fd, opening)
+        whole = _bound(context_fd, opening)
         self._layers = self._confined(opening, namespaces, lifeline)
         self._checkpoints = Checkpoints(lifeline, self._channel.hang_up, nature.chance)
         self._namespace = fresh_main().__dict__
         self._ending = Ending(self._namespace)
         self._ahead = Ahead(self._channel, self._namespace)
-        self._own = self._offer(context, opening)
+        self._own = self._offer(whole, opening)
         awaitable = (name for name, one in self._own.items() if hasattr(one, "aio"))
         self._remains = Remains(self._namespace, self._own, vars(builtins))
         self._executor = Executor(self._namespace, frozenset(awaitable), self._met)
@@ -117,10 +117,15 @@ class Session:
             os.close(fd)
         return [*namespaces, *confinement.layers]
 
-    def _offer(self, context: Any, opening: Mapping[str, Any]) -> dict[str, Any]:
+    def _offer(self, whole: Any, opening: Mapping[str, Any]) -> dict[str, Any]:
         """Puts what the model may use into the namespace; gives it as a mapping too."""
-        documents, kept = opening["documents"], os.path.join(os.getcwd(), INDEX)
-        searcher = Searcher(context, documents, opening["question"], kept)
+        context = whole
+        if opening["documents"]:
+            context = documents.opened(whole, opening["documents"])
+            pure.knows(documents.reading_documents())
+        table = [(name, start) for name, start, *_ in opening["documents"]]
+        kept = os.path.join(os.getcwd(), INDEX)
+        searcher = Searcher(whole, table, opening["question"], kept)
         self._search = searcher
         self._searcher = searcher if opening["nearest"] else None
         calls = model_calls(self._ahead)
@@ -128,7 +133,7 @@ class Session:
             "context": context,
             "question": opening["question"],
             "search": searcher.search,
-            "chunks": Cutter(context, documents).chunks,
+            "chunks": Cutter(whole, table).chunks,
             "SHOW_VARS": self._show_vars,
             "FINAL": self._ending.FINAL,
             "FINAL_VAR": self._ending.FINAL_VAR,
@@ -206,7 +211,8 @@ class Session:
         seconds = perf_counter() - started
         self._restore_builtins(code)
         nearest = self._nearest(code, "".join((*out.parts()[:2], *value[:2])), error)
-        notes = [note for note in (*self._restored(), self._ending.advice(), nearest) if note]
+        advice = self._ending.advice(), nearest, documents.hint(error, self._own["context"])
+        notes = [note for note in (*self._restored(), *advice) if note]
         notes += self._ahead.end_cell()
         answer = self._answer(notes)
         return _report(

@@ -8,6 +8,8 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .documents import Document
+
 HEAD_CHARS = 60_000
 TAIL_CHARS = 20_000
 MANY = 2_000
@@ -27,7 +29,7 @@ def clip(text: str, head: int = HEAD_CHARS, tail: int = TAIL_CHARS) -> Parts:
 def bounded_repr(value: Any) -> Parts:
     """`repr(value)`, clipped; of a long text or container only the ends are ever made."""
     kind = type(value)
-    if kind in (str, bytes, bytearray) and len(value) > HEAD_CHARS + TAIL_CHARS:
+    if kind in (str, bytes, bytearray, Document) and len(value) > HEAD_CHARS + TAIL_CHARS:
         head, tail = repr(value[:HEAD_CHARS]), repr(value[-TAIL_CHARS:])
         return head, tail, len(value) - HEAD_CHARS - TAIL_CHARS
     if kind in (list, tuple, set, frozenset, dict) and len(value) > MANY:

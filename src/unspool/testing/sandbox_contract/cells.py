@@ -7,6 +7,7 @@ import decimal
 import math
 from typing import Any
 
+from unspool.context.source import Context, Document
 from unspool.testing.sandbox_contract.promises import Rooms, holds, promise, ready, same
 from unspool.types import Answer
 
@@ -40,6 +41,14 @@ class CellPromises:
     async def test_text_that_is_no_unicode_passes_unharmed(self, rooms: Rooms) -> None:
         run = await rooms.open("lone \ud800 surrogate")
         same(ready(await run("FINAL(context)")), "lone \ud800 surrogate")
+
+    @promise("documents")
+    async def test_documents_are_a_sequence_over_one_text(self, rooms: Rooms) -> None:
+        text = "===== a =====\none\n===== b/c =====\né two\n"
+        documents = (Document("a", 14, 3), Document("b/c", 34, 5, {"format": "md"}))
+        run = await rooms.open(Context(text, documents))
+        code = "d = context[1]\nFINAL([len(context), context.text, str(d), d.name, d.metadata])"
+        same(ready(await run(code)), [2, text, "é two", "b/c", {"format": "md"}])
 
     @promise()
     async def test_a_context_of_megabytes_arrives_whole(self, rooms: Rooms) -> None:

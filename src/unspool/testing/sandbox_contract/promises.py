@@ -22,6 +22,7 @@ Trait = Literal[
     "classes",
     "confined",
     "del",
+    "documents",
     "files",
     "generators",
     "keeps",
@@ -34,7 +35,8 @@ Trait = Literal[
 
 `callbacks`: calls of models from a function that `map` or `sorted` calls; `classes`:
 inheritance, exceptions and properties of one's own; `confined`: no file, network or process
-of the machine's; `del`; `files`: a folder of its own; `generators`: `yield`;
+of the machine's; `del`; `documents`: a context of several is a sequence of them; `files`: a
+folder of its own; `generators`: `yield`;
 `keeps`: variables outlive a cell that had to be stopped; `library`: Python's standard
 library; `streams`: output past Python's own streams is shown; `surrogates`: text that is no
 valid Unicode passes unharmed; `threads`.

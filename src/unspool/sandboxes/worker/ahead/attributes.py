@@ -11,7 +11,7 @@ from typing import Any
 from .env import Env
 from .evaluate import Expressions
 from .forms import in_mro, is_plain, is_type
-from .values import MAPPINGS, MISSING, SCALARS, SEQUENCES, UNKNOWN, VIEWS
+from .values import DOCUMENTS, MAPPINGS, MISSING, OF_DOCUMENTS, SCALARS, SEQUENCES, UNKNOWN, VIEWS
 
 
 class Attributes(Expressions):
@@ -37,7 +37,8 @@ class Attributes(Expressions):
             return whole
         if kind in SCALARS or kind in SEQUENCES or kind in MAPPINGS or kind in VIEWS:
             found = self.run(getattr, holder, name)
-            return found if callable(found) else UNKNOWN
+            is_value = kind in DOCUMENTS and name in OF_DOCUMENTS
+            return found if is_value or callable(found) else UNKNOWN
         found = self.heap.found_at(holder, f".{name}")
         if found is not MISSING:
             return found

@@ -18,8 +18,10 @@ from .values import (
     ITERATORS,
     MAPPINGS,
     MISSING,
+    RUNS,
     SCALARS,
     SEQUENCES,
+    TEXTS,
     UNKNOWN,
     VIEWS,
     Late,
@@ -160,7 +162,7 @@ class Expressions:
         """Counts texts as work; False where one is too long to be worked with ahead."""
         for thing in things:
             kind = type(thing)
-            if (kind is str or kind is bytes) and len(thing) >= STEP_CHARS:
+            if kind in TEXTS and len(thing) >= STEP_CHARS:
                 if len(thing) > MOST_CHARS:
                     return False
                 self.step(len(thing) // STEP_CHARS)
@@ -196,7 +198,7 @@ class Expressions:
         if kind in VIEWS:
             whole = self.join(*(self.heap.seen(one) for one in view_of(seen)))
             return seen if whole is None else whole
-        if kind in (str, bytes, range) or kind in SEQUENCES or kind in MAPPINGS:
+        if kind in RUNS or kind in SEQUENCES or kind in MAPPINGS:
             return seen
         if kind in ITERATORS or kind is types.GeneratorType:
             return seen if self.heap.is_own(seen) else UNKNOWN
@@ -407,7 +409,7 @@ class Expressions:
             return self.lost(whole, holder)
         base = tuple if kind not in SCALARS and issubclass(kind, tuple) else kind
         plain = base.__getitem__ is getattr(kind, "__getitem__", None) if base is tuple else True
-        if not plain or base not in (str, bytes, range, list, tuple, collections.deque):
+        if not plain or base not in RUNS | {list, tuple, collections.deque}:
             return self.lost(UNKNOWN, holder)
         if type(place) is not slice:
             return self.run(operator.getitem, holder, place)

@@ -20,6 +20,7 @@ from .sources import Sources
 from .values import (
     MAPPINGS,
     MISSING,
+    RUNS,
     SEQUENCES,
     UNKNOWN,
     VIEWS,
@@ -143,7 +144,7 @@ class Plan:
             for base in (list, tuple, str, dict)
             if issubclass(kind, base)
         )
-        if kind in _RANGES or kind in SEQUENCES or kind in MAPPINGS or kind in VIEWS or plain:
+        if kind in RUNS or kind in SEQUENCES or kind in MAPPINGS or kind in VIEWS or plain:
             self._watched = [given]
             if kind in VIEWS:
                 self._watched += view_of(given)
@@ -359,6 +360,3 @@ class Plan:
 
         found = pool.through(door, call)
         return self._heap.made(found) if type(found) in (list, dict) else found
-
-
-_RANGES: Any = frozenset((str, bytes, range))

@@ -27,6 +27,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+from ..documents import Document
 from .values import MAPPINGS
 
 _TEXT = (
@@ -48,6 +49,7 @@ _DICT = "get keys values items copy"
 
 METHODS: dict[Any, frozenset[str]] = {
     str: frozenset(_TEXT.split()),
+    Document: frozenset(_TEXT.split()),
     bytes: frozenset(_TEXT.split()),
     int: frozenset(_NUMBER.split()),
     float: frozenset(_NUMBER.split()),
@@ -165,3 +167,8 @@ def add_inert(functions: Iterable[Any]) -> None:
     """Counts these as `INERT` too: they stand in the place of functions that are."""
     INERT.update(_by_identity(getattr(one, "__func__", one) for one in functions))
     INERT.update(_by_identity(functions))
+
+
+def knows(functions: Iterable[Any]) -> None:
+    """These may be evaluated early, too."""
+    PURE.update(_by_identity(functions))

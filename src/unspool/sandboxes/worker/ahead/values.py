@@ -10,6 +10,8 @@ import re
 import types
 from typing import TYPE_CHECKING, Any
 
+from ..documents import Document, Documents
+
 if TYPE_CHECKING:
     from ..channel import Begun
 
@@ -86,10 +88,17 @@ SCALARS: frozenset[Any] = frozenset(
     (
         str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented),
         range, slice, re.Pattern, re.Match, datetime.date, datetime.datetime, datetime.timedelta,
-        datetime.time, decimal.Decimal, fractions.Fraction,
+        datetime.time, decimal.Decimal, fractions.Fraction, Document, Documents,
     )
 )  # fmt: skip
 """Exact types that never change, and whose methods run no code of the model's."""
+
+TEXTS: frozenset[Any] = frozenset((str, bytes, Document))
+RUNS: frozenset[Any] = TEXTS | {range, Documents}
+"""Of the above, those that have items."""
+DOCUMENTS: frozenset[Any] = frozenset((Document, Documents))
+OF_DOCUMENTS = frozenset(("name", "text", "start", "end", "metadata", "names"))
+"""Attributes of documents that are values."""
 
 MAPPINGS: frozenset[Any] = frozenset(
     (dict, collections.defaultdict, collections.OrderedDict, collections.Counter)

@@ -1,0 +1,150 @@
+"""A context of documents, as cells have it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from runs import cell, solve
+from support import OpenRepl
+from unspool import Context
+from unspool.context.source import Document
+from unspool.loaders.parts import Gathering, Part
+
+PARTS = (
+    Part("a.txt", "first é\nsecond line", {"format": "txt"}),
+    Part("b/c.csv", "x,y\n1,2\n", {"format": "csv", "columns": ["x", "y"]}),
+    Part("d.md", "# Head\nfirst again", {"format": "md"}),
+)
+WHOLE = "".join(f"===== {part.name} =====\n{part.text}\n" for part in PARTS)
+
+
+def joined(*given: Part) -> Context:
+    gathering = Gathering()
+    for part in given or PARTS:
+        gathering.add(part)
+    return gathering.context(["these"])
+
+
+def test_documents_are_joined_under_their_names_and_know_where_they_are() -> None:
+    context = joined()
+    assert context.value == WHOLE
+    assert context.documents[1] == Document("b/c.csv", WHOLE.index("x,y"), 8)
+    pieces = [WHOLE[d.start : d.start + d.chars] for d in context.documents]
+    assert pieces == [part.text for part in PARTS]
+
+
+SAME: dict[str, tuple[str, Any]] = {
+    "a number of documents": ("len(context)", 3),
+    "one": ("context[0].text", PARTS[0].text),
+    "the last": ("context[-1].name", "d.md"),
+    "one by its name": ("context['b/c.csv'] == 'x,y\\n1,2\\n'", True),
+    "which is a str": ("isinstance(context[0], str), context[0].upper()[:5]", ("FIRST")),
+    "metadata": ("context[1].metadata['columns']", ["x", "y"]),
+    "places in the whole": ("[context.text[d.start:d.end] == d for d in context]", [True] * 3),
+    "names": ("context.names", [part.name for part in PARTS]),
+    "a slice": ("[d.name for d in context[1:]]", ["b/c.csv", "d.md"]),
+    "the text of a slice": ("context[1:].text", WHOLE[WHOLE.index("===== b") :]),
+    "every other one": ("len(context[::2].text)", len(WHOLE) - len("===== b/c.csv =====\n") - 9),
+    "a slice of nothing": ("(len(context[5:]), context[5:].text)", (0, "")),
+    "joined": ("''.join(context)", "".join(part.text for part in PARTS)),
+    "as text": ("str(context) == context.text, f'{context[2]}'", ("# Head\nfirst again")),
+    "searched": ("context.find('first again'), context.count('first')", 2),
+    "words in it": ("'second line' in context, 'd.md' in context, 'zzz' in context", False),
+    "lines": ("len(context.splitlines())", len(WHOLE.splitlines())),
+    "by re": ("import re\nre.findall('fir..', context)", ["first", "first"]),
+    "by re, named": ("import re\nre.sub('first', 'x', string=context).count('x')", 4),
+    "sorted": ("[d.name for d in sorted(context, key=len)]", ["b/c.csv", "d.md", "a.txt"]),
+    "copied": ("import pickle\npickle.loads(pickle.dumps(context[1:]))[1].name", "d.md"),
+}
+
+
+@pytest.mark.parametrize(("code", "value"), SAME.values(), ids=SAME.keys())
+async def test_they_are_a_sequence_and_a_text(open_repl: OpenRepl, code: str, value: Any) -> None:
+    run = await open_repl(joined())
+    *lines, last = code.split("\n")
+    seen = await run("\n".join([*lines, f"seen = {last}", "FINAL(seen)"]))
+    assert seen.error == ""
+    assert seen.answer is not None
+    found = seen.answer.value
+    assert (found[-1] if type(found) is tuple and type(value) is not tuple else found) == value
+
+
+async def test_what_documents_are_not_is_told_with_what_to_do(open_repl: OpenRepl) -> None:
+    run = await open_repl(joined())
+    for code in ("import json\njson.loads(context)", "context.keys()", "context + 'x'"):
+        seen = await run(code)
+        assert "`context` is a sequence of 3 documents" in seen.notes[-1], code
+        assert "context.text" in seen.notes[-1]
+    assert (await run("1 / 0")).notes == ()
+    assert (await run("context['e.txt']")).error.endswith('see context.names"')
+
+
+async def test_documents_do_not_change(open_repl: OpenRepl) -> None:
+    run = await open_repl(joined())
+    assert "AttributeError" in (await run("context[0].name = 'x'")).error
+    seen = await run("context[0].metadata['format'] = 'x'\ncontext[0].metadata['format']")
+    assert seen.value.text == "'txt'"
+
+
+async def test_they_are_shown_in_a_line_and_survive_a_killed_cell(open_repl: OpenRepl) -> None:
+    run = await open_repl(joined(*[Part(f"{n}.txt", "x" * n) for n in range(1, 200)]))
+    seen = await run("some = context[3:5]\ncontext")
+    assert seen.value.text.startswith("<199 documents: 1.txt (1 characters), 2.txt")
+    assert seen.value.text.endswith("... and 189 more>")
+    await run("import os\nos._exit(1)")
+    assert (await run("some.names, context[7].name")).value.text == "(['4.txt', '5.txt'], '8.txt')"
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "for doc in context:\n    out.append(llm_query(f'{doc.name} {doc.text}'))",
+        "for i, doc in enumerate(context[:3]):\n    out.append(llm_query(str(i) + doc))",
+        "for i in range(len(context)):\n    out.append(llm_query(context[i]))",
+        "out += [llm_query(d) for d in context if d.metadata['format'] != 'pdf' and 'x' not in d]",
+    ],
+)
+async def test_calls_of_a_loop_over_documents_are_made_at_the_same_time(
+    open_repl: OpenRepl, loop: str
+) -> None:
+    under_way, most = 0, 0
+
+    async def door(name: str, args: Sequence[Any]) -> str:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.2)
+        under_way -= 1
+        return f"re: {args[0]}"
+
+    run = await open_repl(joined(), door=door)
+    seen = await run(f"out = []\n{loop}\nlen(out), type(out[0])")
+    assert seen.error == ""
+    assert most >= 2
+
+
+async def test_a_hit_is_told_with_its_document_and_the_line_in_it(open_repl: OpenRepl) -> None:
+    run = await open_repl(joined())
+    assert (await run("search('again')")).value.text == "[d.md line 2] first again"
+    assert (await run("search('second')")).value.text == "[a.txt line 2] second line"
+
+
+def test_sub_calls_and_child_runs_take_documents() -> None:
+    script = [
+        cell("a = llm_query(context[0])\nb = ask_each(context, 'what?')\nFINAL([a, b, context[0]])")
+    ]
+    result, _ = solve(script, joined(), sub=lambda request: f"got {len(request.last)}")
+    assert result.answer[2] == PARTS[0].text
+    assert len(result.answer[1]) == 3
+
+
+def test_where_documents_cannot_be_had_the_model_is_told_of_a_text() -> None:
+    pytest.importorskip("pydantic_monty")
+    result, server = solve([cell("FINAL(len(context))")], joined(), sandbox="monty")
+    assert result.answer == len(WHOLE)
+    assert f"`context` is a str, {len(WHOLE)} characters" in server.requests[0].last
+    assert "under a line `===== name =====`" in server.requests[0].last

@@ -207,6 +207,7 @@ class _Answer:
                 self._pieces.clear()
                 self.part, self.at = part, name
             case {"op": "lost", "name": str(name), "why": str(why)}:
+                self._pieces.clear()
                 self.found.append(Lost(name, " ".join(why.split())[:300]))
             case {"op": "document", "name": str(name), "metadata": dict(about), "raw": bool(raw)}:
                 note = message.get("note")

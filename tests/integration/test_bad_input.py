@@ -254,6 +254,18 @@ def test_what_a_reader_sends_is_only_data(
     assert isinstance(lost, Lost)
 
 
+def test_where_nothing_can_confine_readers_only_the_caller_can_do_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "a.html").write_text("<p>page")
+    assert load(tmp_path / "a.html", confined=False).value == "page\n"
+    refusing = "import os\ndef run(fd):\n    os.write(fd, b'refused: no Landlock')\n"
+    (tmp_path / "refusing.py").write_text(refusing)
+    monkeypatch.setattr("unspool.parsing.PROGRAM", (str(tmp_path), "refusing", "run"))
+    with pytest.raises(ContextError, match=r"no Landlock.*isolation='none'"):
+        load(tmp_path / "a.html")
+
+
 def test_readers_have_no_network_no_files_and_no_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import pty
@@ -119,10 +120,23 @@ def test_standard_input_is_read(tmp_path: Path) -> None:
             "--base-url",
             server.base_url,
             home=tmp_path,
-            stdin="çédille".encode(),
+            stdin=gzip.compress("çédille".encode()),
             OPENAI_API_KEY="k",
         )
     assert done.stdout == "çédil\n"
+
+
+def test_patterns_choose_files_and_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("a.py", "b.py", "c.md", "d.zip.py"):
+        (folder / name).write_text(name)
+    (folder / "d.zip.py").write_bytes(b"PK\x03\x04 cut off")
+    patterns = ("--include", "*.py", "--exclude", "/b.*")
+    with ScriptedServer(["```repl\nFINAL(context.names)\n```"]) as server:
+        done = unspool(*asking(server, folder), *patterns, home=tmp_path, OPENAI_API_KEY="k")
+    assert json.loads(done.stdout) == ["a.py"]
+    assert "Not read, or not whole: d.zip.py (it is damaged or cut off" in done.stderr
 
 
 def test_a_limit_has_an_exit_code_and_prints_the_best_answer(tmp_path: Path, text: Path) -> None:

@@ -45,6 +45,10 @@ SAME: dict[str, tuple[str, Any]] = {
     "which is a str": ("isinstance(context[0], str), context[0].upper()[:5]", ("FIRST")),
     "metadata": ("context[1].metadata['columns']", ["x", "y"]),
     "places in the whole": ("[context.text[d.start:d.end] == d for d in context]", [True] * 3),
+    "places in a slice": (
+        "[context[1:].text[at:at + 3] for at in context[1:].starts]",
+        ["x,y", "# H"],
+    ),
     "names": ("context.names", [part.name for part in PARTS]),
     "a slice": ("[d.name for d in context[1:]]", ["b/c.csv", "d.md"]),
     "the text of a slice": ("context[1:].text", WHOLE[WHOLE.index("===== b") :]),

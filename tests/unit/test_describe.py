@@ -25,11 +25,15 @@ def many(count: int, *others: Part | Lost) -> Context:
 
 
 def test_it_says_kinds_counts_sizes_and_the_first_names() -> None:
-    text = describe(many(8, Part("t.csv", "a,b\n", {"format": "csv"})), 0)
+    text = describe(many(8, Part("t.csv", "a,b\n", {"format": "csv"})), 300)
     assert "a sequence of 9 documents" in text
     assert "They are 8 txt, 1 csv; 4 to 40 characters, the median 40: log000000.txt," in text
     assert "log000004.txt, ..." in text
     assert "context.text" in text
+    brief = describe(many(8), 0)
+    assert "They are 8 txt: log000000.txt," in brief
+    assert "context.text" in brief
+    assert len(brief) < 300
 
 
 LONG = "x" * 5_000
@@ -70,13 +74,13 @@ def test_documents_that_are_unlike_the_rest_are_named() -> None:
         Part("big.txt", "y" * 90_000, {"format": "txt"}),
         Part("other.txt", "Это другой язык", {"format": "txt"}),
     )
-    (line,) = [line for line in describe(odd, 0).splitlines() if "Different" in line]
+    (line,) = [line for line in describe(odd, 300).splitlines() if "Different" in line]
     assert "big.txt is 2,000 times as long as most" in line
     assert "settings.json is json" in line
     assert "other.txt is in Cyrillic script" in line
     assert "Different" not in describe(many(30), 1_000)
     mixed = [Part(f"{n}", "x", {"format": f"{n % 3}"}) for n in range(30)]
-    assert "Different" not in describe(joined(*mixed), 0)
+    assert "Different" not in describe(joined(*mixed), 300)
 
 
 def test_a_place_in_a_long_text_that_is_unlike_the_rest_is_shown() -> None:

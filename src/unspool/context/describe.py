@@ -21,25 +21,25 @@ _DOCUMENT = (
     "`context[i]` is a document: a str with .name and .metadata; `for doc in context`;"
     " `context.text` is all of them as one str."
 )
+_BRIEFLY = "`context[i]` is a str with .name; `context.text` is all as one str."
+"""For models that read slowly: each word is paid for in waiting."""
 
 
 def describe(context: Context, preview_chars: int, *, joined: bool = False) -> str:
     """A context in constant size: its type, length, parts, what is odd, a look into it.
 
-    `joined`: its documents are bound as the one text that they make.
+    Without a preview it is as brief as can be. `joined`: its documents are bound as the one
+    text that they make.
     """
-    lines = [*_what(context, joined)]
+    lines = [*_what(context, joined, brief=not preview_chars)]
     lines += [note[:NOTE_CHARS] for note in context.notes[:NOTES_SHOWN]]
-    if context.documents:
-        lines += odd_documents(context)
-    elif preview_chars:
-        lines += _odd_parts(context.value)
     if preview_chars:
+        lines += odd_documents(context) if context.documents else _odd_parts(context.value)
         lines += _looks(context, preview_chars)
     return "\n".join(lines)
 
 
-def _what(context: Context, joined: bool) -> Iterator[str]:
+def _what(context: Context, joined: bool, *, brief: bool) -> Iterator[str]:
     documents, chars = context.documents, f"{context.chars:,} characters in all"
     if not documents:
         yield f"`context` is a {context.kind}, {chars}."
@@ -54,8 +54,12 @@ def _what(context: Context, joined: bool) -> Iterator[str]:
             f" `===== name =====`: {names}{more}"
         )
         return
-    sizes = [d.chars for d in documents]
     yield f"`context` is a sequence of {len(documents):,} documents, {chars}."
+    if brief:
+        yield f"They are {_kinds(context)}: {names}{more}"
+        yield _BRIEFLY
+        return
+    sizes = [d.chars for d in documents]
     yield (
         f"They are {_kinds(context)}; {min(sizes):,} to {max(sizes):,} characters, the median"
         f" {int(statistics.median_low(sizes)):,}: {names}{more}"

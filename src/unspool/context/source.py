@@ -40,7 +40,10 @@ class Context:
 
     @property
     def kind(self) -> str:
-        """Its Python type, and how many items it has when it is a container."""
+        """Its Python type, and how many items it has when it is a container; or how many
+        documents it joins."""
+        if self.documents:
+            return f"{len(self.documents):,} documents"
         name = type(self.value).__name__
         if isinstance(self.value, (str, int, float)) or self.value is None:
             return name

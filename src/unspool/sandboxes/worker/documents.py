@@ -128,6 +128,16 @@ class Documents(Sequence[Document]):
         return [entry[0] for entry in self._table]
 
     @property
+    def starts(self) -> list[int]:
+        """Where each begins in `text`."""
+        found, at = [], 0
+        for name, start, end, _ in self._table:
+            at += len(head(name))
+            found.append(at)
+            at += end - start + 1
+        return found
+
+    @property
     def text(self) -> Any:
         """All of them as one text, each under a line with its name; offsets count in that of
         the whole context."""

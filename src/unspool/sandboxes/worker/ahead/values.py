@@ -97,7 +97,7 @@ TEXTS: frozenset[Any] = frozenset((str, bytes, Document))
 RUNS: frozenset[Any] = TEXTS | {range, Documents}
 """Of the above, those that have items."""
 DOCUMENTS: frozenset[Any] = frozenset((Document, Documents))
-OF_DOCUMENTS = frozenset(("name", "text", "start", "end", "metadata", "names"))
+OF_DOCUMENTS = frozenset(("name", "text", "start", "end", "metadata", "names", "starts"))
 """Attributes of documents that are values."""
 
 MAPPINGS: frozenset[Any] = frozenset(

@@ -192,8 +192,7 @@ class RLM:
             sandbox, settings, confined=isolation != "none", packages=self._packages
         )
         _SHARED.warm(self._sandbox)
-        self._max_depth, self._early = max_depth, early
-        self._confined = isolation != "none"
+        self._max_depth, self._early, self._confined = max_depth, early, isolation != "none"
         self._limits = limits or Limits()
         self._models = {one.name: one for one in (self._root, self._sub, *self._children)}
         self._journal = _SHARED.journals.find(journal, settings, keep_contexts=keep_contexts)

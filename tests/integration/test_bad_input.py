@@ -399,11 +399,12 @@ def test_a_file_that_grows_is_read_to_where_it_ended(tmp_path: Path) -> None:
 def test_a_folder_of_100_000_files_is_read_and_one_of_more_than_can_be_meant_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for folder in "abcde":
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "0.txt").write_text("tiny")
+    for folder in "abcde":  # a file has no more than some ten thousand names
+        place = str(tmp_path / folder)
+        os.mkdir(place)
+        Path(place, "0.txt").write_text("tiny")
         for number in range(1, 20_000):
-            os.link(tmp_path / folder / "0.txt", tmp_path / folder / f"{number}.txt")
+            os.link(f"{place}/0.txt", f"{place}/{number}.txt")
     context = load(tmp_path)
     assert len(context.documents) == 100_000
     monkeypatch.setattr(folders.Walk.__init__, "__defaults__", (1_000,))

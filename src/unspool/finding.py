@@ -10,7 +10,7 @@ from typing import Any, Literal, overload
 from unspool.config import from_environment
 from unspool.context.source import Context
 from unspool.context.stored import is_text, text_of
-from unspool.loaders.sources import load
+from unspool.parsing import load
 from unspool.sandboxes.worker.cutting import Cutter
 from unspool.sandboxes.worker.search import Hits, Searcher, Span
 

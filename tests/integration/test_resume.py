@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -336,7 +336,14 @@ def test_a_conversation_goes_on_in_another_process(journal: Path) -> None:
 
 def names(request: ChatRequest) -> str:
     """What tells one request from all others of this script."""
-    return json.dumps([request.model, request.messages])
+    return named(request.model, request.messages)
+
+
+def named(model: str, messages: Sequence[Mapping[str, Any]]) -> str:
+    """Requests to a root by their turn: what a cell that nobody has been told of says of the
+    time may be another one when it is run again."""
+    said = sum(one["role"] == "assistant" for one in messages)
+    return json.dumps([model, said, messages[1 if model == "root" else 0]["content"]])
 
 
 def known(journal: Path, run_id: str) -> set[str]:
@@ -351,13 +358,13 @@ def known(journal: Path, run_id: str) -> set[str]:
                 prompts[event.run_id, event.call] = event.prompt
             case events.CallEnded(error=""):
                 prompt = prompts[event.run_id, event.call]
-                found.add(json.dumps(["sub", [{"role": "user", "content": prompt}]]))
+                found.add(named("sub", [{"role": "user", "content": prompt}]))
             case events.Replied(request=Request() as request):
                 messages = sent[event.run_id]
                 messages[event.kept :] = [
                     {"role": one.role, "content": one.content} for one in request.messages
                 ]
-                found.add(json.dumps(["root", messages]))
+                found.add(named("root", messages))
             case _:
                 pass
     return found

@@ -66,6 +66,8 @@ class ReplSpec:
     tools: tuple[Tool, ...] = ()
     """Functions that cells find under their names. `door(name, [positional arguments, keyword
     arguments])` gives `[value]`, or of a tool that raised `[None, type, text, arguments]`."""
+    children: bool = False
+    """Cells may start child runs: a part of the context then travels as its place in it."""
     ahead: bool = True
     """Calls of loops are sent before the code reaches them, where it is certain to."""
     seed: int | None = None

@@ -40,7 +40,7 @@ def describe(context: Context, preview_chars: int, *, joined: bool = False) -> s
 
 
 def _what(context: Context, joined: bool, *, brief: bool) -> Iterator[str]:
-    documents, chars = context.documents, f"{context.chars:,} characters in all"
+    documents, chars = context.documents, f"{context.size} in all"
     if not documents:
         yield f"`context` is a {context.kind}, {chars}."
         yield from _items(context.value)
@@ -106,6 +106,10 @@ def _looks(context: Context, room: int) -> Iterator[str]:
         third, middle = room // 3, len(value) // 2
         yield f"It begins {value[:third]!r},"
         yield f"has {value[middle : middle + third]!r} in the middle, and ends {value[-third:]!r}."
+        return
+    head, tail = context.ends(room // 2)
+    if head:
+        yield f"It begins {head!r} and ends {tail!r}." if tail else f"It is: {head!r}"
     elif isinstance(value, (list, tuple)) and value:
         places = dict.fromkeys((0, len(value) // 2, len(value) - 1))
         for place in places:

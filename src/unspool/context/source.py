@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from unspool.context.text import FileText, TextPart
+from unspool.errors import ContextError
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -21,13 +24,16 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What `context` holds in the REPL: a `str`, or JSON-like data."""
+    """What `context` holds in the REPL: a `str`, or JSON-like data. A text may also be one that
+    is not in memory (see `unspool.context.text`)."""
 
     value: Any = field(repr=False)
     documents: tuple[Document, ...] = ()
     """The parts of a `str` that was joined from several; empty when it is one."""
     notes: tuple[str, ...] = ()
     """What the reader has to tell: files left out, bytes that were no text."""
+    part_of: tuple[int, int] | None = None
+    """Where it is in the context of the run whose cell made it, if it is a part of that."""
 
     _chars: int = field(default=-1, init=False, repr=False, compare=False)
 
@@ -45,15 +51,76 @@ class Context:
         if self.documents:
             return f"{len(self.documents):,} documents"
         name = type(self.value).__name__
+        if isinstance(self.value, (FileText, TextPart)):
+            return "str"
         if isinstance(self.value, (str, int, float)) or self.value is None:
             return name
         return f"{name} of {len(self.value):,} items"
+
+    @property
+    def size(self) -> str:
+        """Its length in words; of a text that nobody has counted, roughly."""
+        if getattr(self.value, "exact", True):
+            return f"{self.chars:,} characters"
+        return f"about {self.chars:,} characters"
+
+    def ends(self, chars: int) -> tuple[str, str]:
+        """So many characters of the head and of the tail of one text; of a short one the whole,
+        and nothing. Nothing of other data.
+
+        Raises:
+            ContextError: its file cannot be read any more.
+        """
+        value = self.value
+        if isinstance(value, (FileText, TextPart)):
+            return value.ends(chars)
+        if not isinstance(value, str):
+            return "", ""
+        return (value, "") if len(value) <= 2 * chars else (value[:chars], value[-chars:])
+
+    def in_memory(self) -> Any:
+        """What it holds as plain Python, read from its file where it is in one.
+
+        Raises:
+            ContextError: it is too long for that, or its file cannot be read any more.
+        """
+        if isinstance(self.value, TextPart):
+            return self.value.text()
+        if not isinstance(self.value, FileText):
+            return self.value
+        if not self.value.is_whole:
+            raise ContextError(
+                f"{self.value.path} has {self.value.size:,} bytes, which this sandbox would have"
+                " to copy: use sandbox='process', or give a part of it."
+            )
+        return "".join(self.value.pieces())
+
+    def part(self, start: int, end: int) -> Context:
+        """A part of one text, that shares its memory where it can. See `TextPart` for what the
+        ends count.
+
+        Raises:
+            ValueError: there is no such part.
+        """
+        whole: Any = self.value
+        at, most = 0, -1
+        if isinstance(whole, TextPart):
+            whole, at, most = whole.whole, whole.start, whole.chars
+        elif isinstance(whole, FileText):
+            most = whole.chars if whole.is_whole else whole.size - whole.start
+        elif isinstance(whole, str):
+            most = len(whole)
+        if not 0 <= start < end <= most:
+            raise ValueError(f"the context has no part from {start} to {end}")
+        return Context(TextPart(whole, at + start, at + end), part_of=(start, end))
 
 
 def count_chars(value: Any) -> int:
     """Characters of all text in `value`, keys and items of containers included."""
     if isinstance(value, str):
         return len(value)
+    if isinstance(value, (FileText, TextPart)):
+        return value.chars
     if isinstance(value, Mapping):
         return sum(count_chars(key) + count_chars(item) for key, item in value.items())
     if isinstance(value, (list, tuple, set, frozenset)):

@@ -62,6 +62,7 @@ class Parts:
             memory_bytes=run.limits.memory_bytes,
             output_chars=run.limits.output_chars,
             tools=self.tools.offered,
+            children=run.max_depth > run.depth + 1,
             seed=run.seed,
         )
 

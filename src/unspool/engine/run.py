@@ -202,7 +202,8 @@ class Run:
                 limits=ledger.limits,
                 schema=schema,
             )
-            result = await Run(spec, Context(data), parts, ledger).result()
+            context = data if isinstance(data, Context) else Context(data)
+            result = await Run(spec, context, parts, ledger).result()
         if result.complete:
             return result.answer
         best = "" if result.answer is None else f"; its best answer: {str(result.answer)[:500]!r}"

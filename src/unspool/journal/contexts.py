@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unspool.context.source import Context, Document
+from unspool.context.text import FileText, TextPart, is_text
 from unspool.journal.codec import Values
 from unspool.journal.store import HASH_BYTES, connected, explained, fetch_text, keep_text
 
@@ -90,13 +91,16 @@ def _write(connection: sqlite3.Connection, context: Context, name: str, values: 
 
 
 def _pieces(value: Any, values: Values) -> Iterator[str]:
+    if isinstance(value, (FileText, TextPart)):
+        yield from value.samples() if isinstance(value, FileText) else [value.text()]
+        return
     text = value if isinstance(value, str) else values.dumps(value)
     for at in range(0, len(text), PIECE_CHARS):
         yield text[at : at + PIECE_CHARS]
 
 
 def _kind(value: Any) -> str:
-    return "text" if isinstance(value, str) else "json"
+    return "text" if is_text(value) else "json"
 
 
 def _about(context: Context) -> str:

@@ -16,6 +16,22 @@ _MARKS = (
 )
 _ANY_MARK = tuple(mark for mark, _ in _MARKS)
 _NOT_CONTROLS = bytes([*b"\t\n\v\f\r\x1b", *range(32, 256)])
+_PLAIN = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+
+
+def encoding_of_mark(data: bytes) -> tuple[str, int]:
+    """The encoding that a byte-order mark at the start of `data` tells, as one without a mark,
+    and how long the mark is; an empty text without a mark."""
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return _PLAIN.get(mark, encoding), len(mark)
+    return "", 0
 
 
 def is_binary(data: bytes) -> bool:

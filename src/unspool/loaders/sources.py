@@ -13,6 +13,7 @@ from unspool.context.source import Context
 from unspool.errors import ContextError
 from unspool.loaders import git
 from unspool.loaders.decode import SNIFF_BYTES, decode, is_binary
+from unspool.loaders.files import text_file
 from unspool.loaders.folders import Choice, Walk
 from unspool.loaders.formats.kinds import kind_of, suffix
 from unspool.loaders.frames import frame_part, is_frame, named_frames
@@ -173,6 +174,8 @@ class _Reading:
         name = os.path.basename(path)
         try:
             with opened(path) as file:
+                if self._is_plain(path, file.head) and file.fd_again is not None:
+                    return text_file(Path(path))
                 if self._is_plain(path, file.head):
                     text, note = decode(file.rest(), name)
                     return Context(text, notes=(note,) if note else ())

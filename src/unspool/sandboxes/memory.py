@@ -6,28 +6,44 @@ import asyncio
 import os
 import sys
 import tempfile
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from unspool.context.source import Context
+from unspool.context.text import FileText, TextPart, is_text
 from unspool.sandboxes.worker import textmap, wire
 
 THREADED_CHARS = 4 << 20
 """A context longer than this is written to shared memory, and freed, on a thread."""
 PIECE_CHARS = 1 << 18
 
+Pieces = Callable[[], Iterator[str]]
+"""Gives a text piece by piece, from its start each time."""
+
 
 class SharedContext:
-    """A context in memory that processes share; it is gone when the last one closes it.
+    """A context that processes share; its memory is gone when the last one closes it.
 
-    A text is laid out as `worker.textmap` maps it; other data is JSON, as such a text.
+    `kind` is `text` (laid out as `worker.textmap` maps it), `json` (other data as such a text),
+    or `file`: UTF-8 that stays in its file. It is the `bytes` from `start` on behind `fd`.
     """
 
-    def __init__(self, kind: str, layout: str, fd: int, size: int) -> None:
-        self.kind, self.layout, self.fd, self.bytes = kind, layout, fd, size
+    def __init__(self, kind: str, layout: str, fd: int, size: int, *, start: int = 0) -> None:
+        self.kind, self.layout, self.fd, self.bytes, self.start = kind, layout, fd, size, start
+
+    @property
+    def mapped_bytes(self) -> int:
+        """How much of it a process has in its address space."""
+        return 0 if self.kind == "file" else self.bytes
 
     @classmethod
     async def of(cls, context: Context) -> SharedContext:
-        """Writes `context` to shared memory."""
+        """Writes `context` to shared memory, or opens its file.
+
+        Raises:
+            ContextError: its file cannot be read any more.
+        """
         if context.chars <= THREADED_CHARS:
             return cls._write(context.value)
         writing = asyncio.ensure_future(asyncio.to_thread(cls._write, context.value))
@@ -39,38 +55,105 @@ class SharedContext:
 
     @classmethod
     def _write(cls, value: Any) -> SharedContext:
+        if isinstance(value, TextPart):
+            if value.in_bytes:
+                whole = cls._write(value.whole)
+                try:
+                    return whole.part(value.start, value.end)
+                finally:
+                    os.close(whole.fd)
+            value = value.text()
+        if isinstance(value, FileText):
+            return cls._of_file(value)
         kind = "text" if type(value) is str else "json"
         text = value if kind == "text" else wire.dumps(wire.encode(value))
-        layout = _layout(text)
+        return cls._of_text(kind, lambda: _cut(text), "ascii" if text.isascii() else "")
+
+    @classmethod
+    def _of_text(cls, kind: str, pieces: Pieces, layout: str = "") -> SharedContext:
+        layout = layout or _layout(pieces())
         fd, size = _memory_file(), 0
         try:
-            for at in range(0, len(text), PIECE_CHARS):  # in pieces: never a second whole copy
-                data = memoryview(_written(text[at : at + PIECE_CHARS], layout))
-                size += len(data)
-                while data:
-                    data = data[os.write(fd, data) :]
+            for piece in pieces():  # in pieces: never a second whole copy
+                size += _write_all(fd, _written(piece, layout))
             os.ftruncate(fd, size + textmap.WIDTHS[layout])
             return cls(kind, layout, _for_reading(fd), size)
         except BaseException:
             os.close(fd)
             raise
 
+    @classmethod
+    def _of_file(cls, text: FileText) -> SharedContext:
+        if text.is_whole:
+            return cls._of_text("text", text.pieces)
+        if text.encoding == "utf-8":
+            return cls("file", "", text.open(), text.size - text.start, start=text.start)
+        fd, path = tempfile.mkstemp(prefix="unspool-context-")
+        try:
+            os.unlink(path)
+            size = sum(_write_all(fd, piece.encode("utf-8", "replace")) for piece in text.pieces())
+            return cls("file", "", _for_reading(fd), size)
+        except BaseException:
+            os.close(fd)
+            raise
+
+    def part(self, start: int, end: int) -> SharedContext:
+        """A part of it, which has the memory in common; this one is closed by itself."""
+        width = 1 if self.kind == "file" else textmap.WIDTHS[self.layout]
+        first, size = self.start + start * width, (end - start) * width
+        return SharedContext(self.kind, self.layout, os.dup(self.fd), size, start=first)
+
     async def close(self) -> None:
         """Gives up this end; where it is the last one, the memory is freed."""
         fd, self.fd = self.fd, -1
-        if self.bytes > THREADED_CHARS:
+        if self.mapped_bytes > THREADED_CHARS:
             await asyncio.to_thread(os.close, fd)
         else:
             os.close(fd)
 
 
-def _layout(text: str) -> str:
-    """The narrowest layout that has all characters of `text`."""
-    if text.isascii():
-        return "ascii"
-    layout = "latin"
-    for at in range(0, len(text), PIECE_CHARS):
-        piece = text[at : at + PIECE_CHARS]
+class SharedContexts:
+    """Those that are open in one sandbox: a part of one shares its memory."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, tuple[Any, weakref.ref[SharedContext]]] = {}
+
+    async def of(self, context: Context) -> SharedContext:
+        """See `SharedContext.of`."""
+        value = context.value
+        if isinstance(value, TextPart):
+            whole, shared = self._open.get(id(value.whole), (None, None))
+            found = shared() if shared is not None and whole is value.whole else None
+            if found is not None and found.fd >= 0:
+                return found.part(value.start, value.end)
+        made = await SharedContext.of(context)
+        if is_text(value) and not isinstance(value, TextPart):
+            self._open[id(value)] = value, weakref.ref(made, self._forget)
+        return made
+
+    def _forget(self, gone: weakref.ref[SharedContext]) -> None:
+        self._open = {key: one for key, one in self._open.items() if one[1] is not gone}
+
+
+def _write_all(fd: int, data: bytes) -> int:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+    return len(data)
+
+
+def _cut(text: str) -> Iterator[str]:
+    return (text[at : at + PIECE_CHARS] for at in range(0, len(text), PIECE_CHARS))
+
+
+def _layout(pieces: Iterator[str]) -> str:
+    """The narrowest layout that has all characters of a text."""
+    layout = "ascii"
+    for piece in pieces:
+        if piece.isascii():
+            continue
+        if layout == "ascii":
+            layout = "latin"
         if layout == "latin" and not _is_latin(piece):
             layout = "two"
         if layout == "two" and len(_written(piece, "two")) > 2 * len(piece):

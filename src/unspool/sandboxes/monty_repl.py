@@ -84,11 +84,12 @@ class MontyRepl:
     def __init__(self, pool: AsyncMonty, context: Context, door: CallDoor, spec: ReplSpec) -> None:
         self._pool, self._context, self._spec = pool, context, spec
         documents = [(d.name, d.start) for d in context.documents]
-        self._searcher = Searcher(context.value, documents, spec.question)
-        cutter = Cutter(context.value, documents)
+        value = context.in_memory()
+        self._searcher = Searcher(value, documents, spec.question)
+        cutter = Cutter(value, documents)
         self._hosted = HostedCalls(door, self._searcher, cutter, spec.tools, self._variables)
         self._inputs: dict[str, Any] = {
-            "context": given(context.value),
+            "context": given(value),
             "question": given(spec.question),
             **{name: _named(name) for name in self._hosted.names},
         }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from unspool.context.source import Context
 from unspool.errors import SandboxError
 from unspool.ports import CallDoor
-from unspool.sandboxes.memory import SharedContext
+from unspool.sandboxes.memory import SharedContext, SharedContexts
 from unspool.sandboxes.packages import Packages
 from unspool.sandboxes.repl import ProcessRepl
 from unspool.sandboxes.starter import Starter
+from unspool.sandboxes.worker.records import Part
 from unspool.sandboxes.zygote import Zygote
 from unspool.spec import ReplSpec
 
@@ -21,6 +23,8 @@ LAYERS = (
     "seccomp",
 )
 """What can hold a REPL on Linux, outermost first. Without the last two it is refused."""
+DELEGATING = ("rlm_query", "rlm_query_batched")
+"""Calls whose arguments may be parts of the context."""
 
 
 class ProcessSandbox:
@@ -35,6 +39,7 @@ class ProcessSandbox:
         self._packages = packages or Packages()
         self._zygote = Zygote(self._packages, confined=confined)
         self._confined = confined
+        self._contexts = SharedContexts()
         self._checked: str | None = None
 
     async def check(self) -> str:
@@ -55,6 +60,7 @@ class ProcessSandbox:
             spec,
             confined=self._confined,
             folders=self._packages.folders,
+            contexts=self._contexts,
         )
 
     def forked(self) -> None:
@@ -79,24 +85,30 @@ async def start_repl(
     *,
     confined: bool,
     folders: Sequence[str] = (),
+    contexts: SharedContexts | None = None,
 ) -> ProcessRepl:
     """Puts `context` into shared memory, and starts a worker over it.
 
-    `confined`: it confines itself, and can read `folders` besides what Python needs.
+    `confined`: it confines itself, and can read `folders` besides what Python needs. `contexts`
+    are those that are open: a part of one shares its memory.
 
     Raises:
         SandboxError: it cannot be started.
     """
     try:
-        shared = await SharedContext.of(context)
+        shared = await (SharedContext if contexts is None else contexts).of(context)
     except OSError as failed:
         raise SandboxError(f"there is no memory for the context: {failed}") from failed
-    repl = ProcessRepl(starter, shared, door, spec)
+    repl = ProcessRepl(starter, shared, _with_parts(door, context), spec)
     repl.opening = {
         "op": "open",
         "kind": shared.kind,
         "layout": shared.layout,
+        "start": shared.start,
+        "is_part": context.part_of is not None,
         "bytes": shared.bytes,
+        "mapped_bytes": shared.mapped_bytes,
+        "parts": spec.children,
         "memory_bytes": spec.memory_bytes,
         "output_chars": spec.output_chars,
         "documents": [[d.name, d.start, d.chars, d.metadata] for d in context.documents],
@@ -114,6 +126,25 @@ async def start_repl(
         await repl.aclose()
         raise
     return repl
+
+
+def _with_parts(door: CallDoor, context: Context) -> CallDoor:
+    """Hands calls on; what is said to be a part of the context is one from there on."""
+
+    def whole(value: Any) -> Any:
+        if type(value) is list:
+            return [whole(one) for one in value]
+        if type(value) is not Part:
+            return value
+        try:
+            return context.part(value.start, value.end)
+        except ValueError as wrong:
+            raise SandboxError(str(wrong)) from wrong
+
+    async def call(name: str, args: Sequence[Any]) -> Any:
+        return await door(name, [whole(arg) for arg in args] if name in DELEGATING else args)
+
+    return call
 
 
 async def _no_calls(name: str, args: object) -> None:

@@ -168,6 +168,7 @@ _CLONE_THREAD = 0x00010000
 _FORKS = (0x01200011, 0x11)
 """The flags with which a C library forks: a child that signals its end, and nothing shared."""
 _AF_UNIX = 1
+_NO_FOLLOW = 0x100
 _IOCTLS = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)
 """TCGETS, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX: what Python asks of its own descriptors."""
 
@@ -216,6 +217,10 @@ def filter_program(machine: str, pid: int, *, ask: bool = False) -> Program:
     program += _when(numbers.pop("ioctl"), _if_argument(1, _EQUAL, _IOCTLS))
     program += _when(numbers.pop("fcntl"), _if_argument(1, _EQUAL, _FCNTLS))
     program += _when(numbers.pop("prlimit64"), _if_argument(0, _EQUAL, [0, pid]))
+    # Of paths alone: a file that the host opened for a REPL keeps its times.
+    path = [(_LOAD, 0, 0, _OFFSET_ARGS + 8), (_EQUAL, 0, 1, 0), *refused]
+    path += _if_argument(3, _EQUAL, [0, _NO_FOLLOW])
+    program += _when(numbers.pop("utimensat"), path)
     for name in ("kill", "tgkill"):
         program += _when(numbers.pop(name), _if_argument(0, _EQUAL, [pid]))
     for number in numbers.values():

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Part(NamedTuple):
+    """A part of the context, by where it is in it: characters of a `str`, bytes of a text that
+    is not in memory."""
+
+    start: int
+    end: int
 
 
 class Record(dict[str, Any]):

@@ -29,6 +29,10 @@ from .offers import offered
 from .packages import readable
 from .remains import Remains, is_alone
 from .search import Searcher
+from .text import patterns
+from .text.big import BigText
+from .text.places import Placing
+from .text.source import Source
 from .textmap import mapped
 from .tools import (
     Ending,
@@ -46,6 +50,10 @@ NOTE_CHARS = 4_000
 INDEX = ".words"
 """The index of the context's words: in the REPL's own folder, which is in memory and lasts as
 long as the REPL; nothing of the user's can be written to from here."""
+CHANGED = (
+    "The file of `context` was changed meanwhile: positions that you have may be those of other"
+    " text now. Look again where it matters."
+)
 
 
 class Nature:
@@ -75,6 +83,7 @@ class Session:
         opening = self._channel.command()
         self._pools = wide_pools()
         whole = _bound(context_fd, opening)
+        self._source = whole.extent.source if type(whole) is BigText else None
         self._layers = self._confined(opening, namespaces, lifeline)
         self._checkpoints = Checkpoints(lifeline, self._channel.hang_up, nature.chance)
         self._namespace = fresh_main().__dict__
@@ -100,7 +109,7 @@ class Session:
         if not opening["confined"]:
             lifeline.send(b"filter")
             return []
-        size, memory = opening["bytes"], opening["memory_bytes"]
+        size, memory = opening["mapped_bytes"], opening["memory_bytes"]
         try:
             confinement = confine(
                 os.getcwd(),
@@ -128,7 +137,7 @@ class Session:
         searcher = Searcher(whole, table, opening["question"], kept)
         self._search = searcher
         self._searcher = searcher if opening["nearest"] else None
-        calls = model_calls(self._ahead)
+        calls = model_calls(Placing(self._ahead, whole) if opening["parts"] else self._ahead)
         own: dict[str, Any] = {
             "context": context,
             "question": opening["question"],
@@ -214,6 +223,8 @@ class Session:
         advice = self._ending.advice(), nearest, documents.hint(error, self._own["context"])
         notes = [note for note in (*self._restored(), *advice) if note]
         notes += self._ahead.end_cell()
+        if self._source is not None and self._source.has_changed():
+            notes.append(CHANGED)
         answer = self._answer(notes)
         return _report(
             number,
@@ -349,9 +360,18 @@ def _report(number: int, **found: Any) -> dict[str, Any]:
 
 
 def _bound(fd: int, opening: Mapping[str, Any]) -> Any:
-    """The context, from the shared memory behind `fd`."""
+    """The context, from the shared memory or the file behind `fd`."""
+    kind, start, size = opening["kind"], opening["start"], opening["bytes"]
+    if kind == "file":
+        source = Source(fd, start, start + size)
+        if size <= source.sizes.window:
+            text = source.text(0, size)
+            os.close(fd)
+            return text
+        patterns.install()
+        return BigText(source)
     try:
-        text = mapped(fd, opening["layout"], opening["bytes"])
+        text = mapped(fd, opening["layout"], size, start, part=opening["is_part"])
     finally:
         os.close(fd)
-    return text if opening["kind"] == "text" else wire.decode(wire.loads(text))
+    return text if kind == "text" else wire.decode(wire.loads(text))

@@ -58,6 +58,8 @@ def describe(value: Any) -> str:
     kind = type(value).__name__
     if isinstance(value, (bool, int, float)):
         return f"{kind} {value!r}"
+    if hasattr(value, "size_bytes") and kind == "BigText":  # to count it takes a pass
+        return f"str[about {value.size_bytes:,}]"
     if isinstance(value, (str, bytes, list, tuple, set, Mapping)):
         return f"{kind}[{len(value):,}]"
     return kind

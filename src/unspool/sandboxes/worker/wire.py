@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .records import Record, Row
+from .records import Part, Record, Row
 
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 256 << 20
@@ -192,7 +192,15 @@ def _each(items: Any) -> list[Any]:
     return [_encode(item) for item in items]
 
 
+def _plain(value: Any) -> str:
+    """The text of a value that passes for one."""
+    if not issubclass(type(value), str):
+        raise WireError(f"{value!r:.100} is too long to be sent: send a slice of it")
+    return str.__str__(value)
+
+
 _WRITERS: Mapping[type, Callable[[Any], Any]] = {
+    Part: lambda v: {"~part": [v.start, v.end]},
     tuple: lambda v: {"~tuple": _each(v)},
     set: lambda v: {"~set": _each(v)},
     frozenset: lambda v: {"~frozenset": _each(v)},
@@ -214,7 +222,7 @@ _BASES: Sequence[tuple[type | tuple[type, ...], Callable[[Any], Any]]] = (
     (decimal.Decimal, lambda v: {"~decimal": decimal.Decimal.__str__(v)}),
     ((bytes, memoryview), lambda v: {"~bytes": base64.b64encode(bytes(v)).decode()}),
     (bool, bool),
-    (str, lambda v: str.__str__(v)),
+    (str, _plain),
     (int, lambda v: _encode(int(v))),
     (float, float),
     (Mapping, lambda v: _encode_dict(dict(v))),
@@ -236,6 +244,7 @@ _SIMPLE: Mapping[str, Callable[[Any], Any]] = {
     "~timedelta": lambda v: datetime.timedelta(*v),
     "~decimal": decimal.Decimal,
     "~fraction": fractions.Fraction,
+    "~part": lambda v: Part(int(v[0]), int(v[1])),
 }
 
 

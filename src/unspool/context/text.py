@@ -1,0 +1,175 @@
+"""Texts that a context holds without having them in memory."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from unspool.errors import ContextError
+
+WHOLE_BYTES = 256 << 20
+"""A file up to this long is a `str` in the REPL; a longer one stays in its file."""
+PIECE_BYTES = 1 << 20
+SAMPLES = 64
+SAMPLE_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """The text in a file. It is read in pieces, when it is needed, and never kept."""
+
+    path: str
+    size: int
+    """In bytes, as it was when the file was looked at."""
+    changed_ns: int = field(repr=False, default=0)
+    """When the file was last changed, in nanoseconds."""
+    encoding: str = "utf-8"
+    start: int = 0
+    """Where the text begins, in bytes: behind a byte-order mark."""
+    chars: int = 0
+    """Characters of text; roughly so many, where it is not `exact`."""
+    exact: bool = True
+    whole_bytes: int = field(repr=False, default=WHOLE_BYTES)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is short enough to be a `str` in the REPL."""
+        return self.size <= self.whole_bytes
+
+    def open(self) -> int:
+        """A descriptor of the file, for reading; the caller closes it.
+
+        Raises:
+            ContextError: it is gone, or shorter than it was.
+        """
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except (OSError, ValueError) as failed:
+            why = getattr(failed, "strerror", None) or failed
+            raise ContextError(f"{self.path} cannot be read any more: {why}.") from failed
+        if os.fstat(fd).st_size < self.size:
+            os.close(fd)
+            raise ContextError(
+                f"{self.path} has become shorter since the run began: start the run again."
+            )
+        return fd
+
+    def pieces(self) -> Iterator[str]:
+        """All of the text in order, decoded; what is broken is U+FFFD.
+
+        Raises:
+            ContextError: it cannot be read to its end.
+        """
+        fd = self.open()
+        try:
+            yield from decoded_pieces(fd, self.start, self.size, self.encoding)
+        finally:
+            os.close(fd)
+
+    def samples(self) -> Iterator[str]:
+        """What tells this text from another one: all of it, or of a long one some parts."""
+        if self.is_whole:
+            yield from self.pieces()
+            return
+        fd = self.open()
+        try:
+            yield f"{self.size} bytes as {self.encoding}"
+            for at in spread(self.start, self.size):
+                yield os.pread(fd, SAMPLE_BYTES, at).decode(self.encoding, "replace")
+        finally:
+            os.close(fd)
+
+    def ends(self, chars: int) -> tuple[str, str]:
+        """So many characters of its head and of its tail; of a short text the whole and none.
+
+        Raises:
+            ContextError: it cannot be read any more.
+        """
+        fd = self.open()
+        try:
+            head = os.pread(fd, min(self.size - self.start, 8 * chars), self.start)
+            if self.size - self.start <= 8 * chars:
+                text = head.decode(self.encoding, "replace")
+                return (text, "") if len(text) <= 2 * chars else (text[:chars], text[-chars:])
+            low = self.size - 8 * chars
+            low -= (low - self.start) % 4  # no encoding has longer units
+            tail = os.pread(fd, self.size - low, low).decode(self.encoding, "replace")
+            return head.decode(self.encoding, "replace")[:chars], tail[-chars:]
+        finally:
+            os.close(fd)
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A part of a text. Both ends count as the REPL does that has the whole: characters of a
+    `str`, bytes of a text that stays in its file."""
+
+    whole: str | FileText = field(repr=False)
+    start: int
+    end: int
+
+    @property
+    def in_bytes(self) -> bool:
+        """Whether the ends are bytes."""
+        return isinstance(self.whole, FileText) and not self.whole.is_whole
+
+    @property
+    def chars(self) -> int:
+        """How many characters it has; at most so many, where its ends are bytes."""
+        return self.end - self.start
+
+    @property
+    def exact(self) -> bool:
+        """Whether `chars` is."""
+        return not self.in_bytes
+
+    def text(self) -> str:
+        """It as a `str` of its own."""
+        if isinstance(self.whole, str):
+            return self.whole[self.start : self.end]
+        if self.in_bytes:
+            fd = self.whole.open()
+            try:
+                data = os.pread(fd, self.end - self.start, self.whole.start + self.start)
+            finally:
+                os.close(fd)
+            return data.decode("utf-8", "replace")
+        return "".join(self.whole.pieces())[self.start : self.end]
+
+    def ends(self, chars: int) -> tuple[str, str]:
+        """See `FileText.ends`."""
+        if isinstance(self.whole, FileText):
+            return "", ""  # the whole would have to be read for it
+        if self.chars <= 2 * chars:
+            return self.text(), ""
+        return self.whole[self.start : self.start + chars], self.whole[self.end - chars : self.end]
+
+
+Text = FileText | TextPart
+
+
+def decoded_pieces(fd: int, start: int, end: int, encoding: str) -> Iterator[str]:
+    """The text between two places of a file, in order."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    while start < end:
+        data = os.pread(fd, min(PIECE_BYTES, end - start), start)
+        if not data:
+            raise ContextError("the context's file became shorter while it was being read.")
+        start += len(data)
+        text = decoder.decode(data, final=start >= end)
+        if text:
+            yield text
+
+
+def spread(start: int, end: int) -> Iterator[int]:
+    """Places between two others, the first of them at the start, all divisible by four."""
+    step = max(1, (end - start) // SAMPLES)
+    return (start + at - at % 4 for at in range(0, end - start, step))
+
+
+def is_text(value: Any) -> bool:
+    """Whether a context's value is one text, in memory or not."""
+    return isinstance(value, (str, FileText, TextPart))

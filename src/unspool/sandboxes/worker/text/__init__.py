@@ -1,0 +1,1 @@
+"""Text that need not fit in memory, and behaves like `str` all the same."""

@@ -540,17 +540,17 @@ async def test_search_reads_lists_and_dicts_too(open_repl: OpenRepl) -> None:
 
 
 async def test_search_gives_positions_and_the_text_around_where_asked(open_repl: OpenRepl) -> None:
-    text = "== a ==\nnothing\n== b ==\nfound here\nand found there\n"
-    run = await open_repl(Context(text, (Document("a.txt", 0, 16), Document("b.txt", 16, 35))))
+    text = "===== a =====\nnothing\n\n===== b =====\nfound here\nand found there\n\n"
+    run = await open_repl(Context(text, (Document("a", 14, 8), Document("b", 37, 27))))
     seen = await run("found = search('found', spans=True)\nfound[0], len(found)")
-    assert seen.value.text == "((24, 29, 'b.txt', 'found'), 2)"
-    assert (await run("[context[a:b] for a, b, name, text in found]")).value.text == str(
+    assert seen.value.text == "((37, 42, 'b', 'found'), 2)"
+    assert (await run("[context.text[a:b] for a, b, name, text in found]")).value.text == str(
         ["found", "found"]
     )
     assert (await run("search('here', around=9)[0]")).value.text == (
-        "'[b.txt line 2] ==\\nfound here\\nand'"
+        "'[b line 1] ==\\nfound here\\nand'"
     )
-    assert (await run("search('^and')")).value.text == "[b.txt line 3] and found there"
+    assert (await run("search('^and')")).value.text == "[b line 2] and found there"
     assert (await run("search('nowhere', spans=True)")).value.text == "[]"
     assert (await run("search('x', text='a x\\nb')")).value.text == "[line 1] a x"
 

@@ -88,7 +88,7 @@ class Cutter:
 
     def _ends(self, by: str, text: Any) -> _Finder:
         if by == "documents":
-            return _Places(self._texts.starts)
+            return _Places(self._texts.begins)
         if by == "records":
             return _Shapes([_records(str(text[:HEAD_CHARS])), _lines])
         finer: list[Ends] = [_lines, _sentences, _words]

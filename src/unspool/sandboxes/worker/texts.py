@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from .documents import head
+
 
 class Texts:
     """The texts of a context: one where it is a text, else one for each item.
@@ -23,11 +25,17 @@ class Texts:
         self.all: list[Any] = [text for _, text in named]
         self.documents = [name for name, _ in documents]
         self.starts = [start for _, start in documents]
+        self.begins = [self._begin(*one) for one in documents]
+        """The same with the line that is the document's head."""
         self._counted: dict[int, tuple[list[int], list[int]]] = {}
+
+    def _begin(self, name: str, start: int) -> int:
+        begin = start - len(head(name))
+        return begin if begin >= 0 and self.all[0][begin:start] == head(name) else start
 
     def document(self, number: int, at: int) -> int:
         """Which document a place is in; of texts that are no documents, each has its own."""
-        return bisect.bisect_right(self.starts, at) - 1 if self.documents else -1 - number
+        return bisect.bisect_right(self.begins, at) - 1 if self.documents else -1 - number
 
     def name(self, number: int, at: int) -> str:
         """What the document, or the item, is called; empty where there is one text alone."""

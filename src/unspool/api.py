@@ -7,14 +7,13 @@ import json
 import os
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from unspool.budget import Limits
-from unspool.config import DEFAULT_LOCAL, Settings, from_environment
+from unspool.config import from_environment
 from unspool.context.source import Context
 from unspool.ending import to_its_end
 from unspool.engine.packs import load as load_pack
@@ -22,6 +21,7 @@ from unspool.engine.parts import Parts
 from unspool.engine.run import Run
 from unspool.errors import ConfigurationError
 from unspool.events import Event, RunEnded
+from unspool.given import default_model, schema_given, split
 from unspool.journal.journal import Journal
 from unspool.journals import (
     Journals,
@@ -42,12 +42,10 @@ from unspool.models.offline import Offline
 from unspool.parsing import load as load_context
 from unspool.ports import Model, Sandbox
 from unspool.record import OnDifference
+from unspool.replays import replay
 from unspool.runtimes.thread import LoopThread
 from unspool.sandboxes.packages import located
-from unspool.sandboxes.worker.shapes import ShapeError, build, schema_of
 from unspool.sandboxing import Sandboxes
-from unspool.schema.faults import BadSchema
-from unspool.schema.value import Schema
 from unspool.session import HeldSandbox, Session
 from unspool.spec import RunSpec
 from unspool.tools import Tools
@@ -57,9 +55,6 @@ from unspool.wiring import Prices, Wiring, pack_for
 
 Isolation = Literal["confined", "none"]
 Caching = Literal["off", "run", "all"]
-
-SHORT_PROMPT_CHARS = 4_000
-"""A prompt up to this long is shown to the model whole; of a longer one it is told."""
 
 CONNECTIONS = 1_024
 
@@ -177,7 +172,7 @@ class RLM:
     ) -> None:
         settings = from_environment()
         if model is None:
-            model = _default_model(settings, base_url)
+            model = default_model(settings, base_url)
         _check(max_depth, isolation, cache)
         wiring = Wiring(settings, _SHARED.http, _SHARED.gates, base_url, api_key, prices, retries)
         self._root = wiring.model(model)
@@ -243,7 +238,7 @@ class RLM:
 
     def stream(self, question: str, context: Any, schema: Any = None) -> Stream:
         """Starts a run and gives its events as they happen."""
-        return Stream(_SHARED.loop, partial(self._run, self._new(question, context, schema)))
+        return self._stream(self._new(question, context, schema))
 
     def astream(self, question: str, context: Any, schema: Any = None) -> Stream:
         """The same for `async for`."""
@@ -255,11 +250,11 @@ class RLM:
         A drop-in for a model's own completion: the prompt is put where the model reads it by
         code. A text is never taken for the name of a file.
         """
-        return self._start(self._new(*_split(prompt), None)).result()
+        return self._start(self._new(*split(prompt), None)).result()
 
     async def acompletion(self, prompt: str | Sequence[Mapping[str, Any]]) -> Result:
         """`completion`, awaited."""
-        return await self._start(self._new(*_split(prompt), None)).aresult()
+        return await self._start(self._new(*split(prompt), None)).aresult()
 
     def resume(
         self, run_id: str, context: Any = None, *, on_difference: OnDifference = "stop"
@@ -341,13 +336,84 @@ class RLM:
             session.close()
             raise
 
+    def stream_resume(
+        self, run_id: str, context: Any = None, *, on_difference: OnDifference = "stop"
+    ) -> Stream:
+        """`resume`, with its events as they happen, those that are told again among them."""
+        return self._stream(self._resumed(run_id, context, on_difference))
+
+    def stream_fork(
+        self,
+        run_id: str,
+        turn: int,
+        context: Any = None,
+        *,
+        on_difference: OnDifference = "stop",
+    ) -> Stream:
+        """`fork`, with its events as they happen."""
+        return self._stream(self._forked(run_id, turn, context, on_difference))
+
+    @classmethod
+    def replay(
+        cls,
+        run: str | Path,
+        journal: str | Path | None = None,
+        context: Any = None,
+        *,
+        on_difference: OnDifference = "stop",
+        isolation: Isolation = "confined",
+    ) -> Result:
+        """Makes a recorded run again from its record alone, for debugging and for tests.
+
+        `run` is its name in the journal, or the file (`.json`) that `unspool export` wrote.
+        Neither models nor keys nor tools are needed, nothing is paid and nothing is recorded:
+        the cells run again, in the sandbox, on the replies that were recorded. A call that is
+        not in the record fails, which the result's `error` tells.
+
+        Raises:
+            JournalError: there is no such run, or it is damaged.
+            ReplayDiffers: a cell came to something else than was recorded.
+            ContextError: the context was not kept, or is another one.
+        """
+        return cls.stream_replay(
+            run, journal, context, on_difference=on_difference, isolation=isolation
+        ).result()
+
+    @classmethod
+    def stream_replay(
+        cls,
+        run: str | Path,
+        journal: str | Path | None = None,
+        context: Any = None,
+        *,
+        on_difference: OnDifference = "stop",
+        isolation: Isolation = "confined",
+    ) -> Stream:
+        """`replay`, with its events as they happen."""
+        found = _SHARED.journals.find(journal, from_environment())
+        given = None if context is None else load_context(context)
+        again = replay(run, found, given, on_difference)
+        rlm = cls(
+            again.root,
+            sub_model=again.sub,
+            child_model=again.children or None,
+            isolation=isolation,
+            journal=False,
+            **again.options,
+        )
+        rlm._tools = again.tools
+        return rlm._stream(again.task)
+
+    def _stream(self, task: Task) -> Stream:
+        return Stream(_SHARED.loop, partial(self._run, task))
+
     def _start(self, task: Task, listen: Callable[[Event], None] = lambda event: None) -> UnderWay:
         return UnderWay(_SHARED.loop, partial(self._run, task), listen)
 
     def _new(self, question: str, source: Any, schema: Any) -> Task:
         if not question.strip():
             raise ConfigurationError("the question is empty: say what you want to know.")
-        form = None if schema is None else _schema(schema)
+        form = None if schema is None else schema_given(schema)
         return Task(question, self._loaded(source), form, origin=origin_of(source))
 
     def _resumed(self, run_id: str, context: Any, on_difference: OnDifference) -> Task:
@@ -415,13 +481,6 @@ class RLM:
                 await to_its_end(recording.aclose())
 
 
-def _schema(given: Any) -> Schema:
-    try:
-        return Schema.of_json(schema_of(given), partial(build, given), trusted=True)
-    except (ShapeError, BadSchema) as wrong:
-        raise ConfigurationError(f"schema={given!r:.100}: {wrong}.") from wrong
-
-
 def _written(given: Any) -> str | None:
     """The name of a model or sandbox; None of one that was given as an object."""
     return given if isinstance(given, str) else None
@@ -440,32 +499,3 @@ def _each_depth(given: str | Model | Sequence[str | Model] | None) -> Sequence[s
     if given is None:
         return ()
     return given if isinstance(given, (list, tuple)) else (given,)
-
-
-def _default_model(settings: Settings, base_url: str | None) -> str:
-    if base_url:
-        raise ConfigurationError("base_url needs a model: say what this server calls it.")
-    model = settings.default_model()
-    if model == DEFAULT_LOCAL:
-        warnings.warn(
-            f"no model was named and no key is set: the embedded model answers ({model})",
-            stacklevel=3,
-        )
-    return model
-
-
-def _split(prompt: str | Sequence[Mapping[str, Any]]) -> tuple[str, Context]:
-    """The question to put, and the whole prompt as context."""
-    if isinstance(prompt, str):
-        question, data = prompt, Context(prompt)
-    else:
-        messages = [dict(message) for message in prompt]
-        asked = [m.get("content") for m in messages if m.get("role") == "user"]
-        question = str(asked[-1]) if asked else ""
-        data = Context(messages)
-    if len(question) > SHORT_PROMPT_CHARS:
-        question = (
-            "`context` holds a prompt that is too long to be shown. Find out what it asks for,"
-            " which mostly stands at its beginning or its end, and do that."
-        )
-    return question, data

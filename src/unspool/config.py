@@ -36,6 +36,13 @@ class Settings:
         """A key from its variable; None when it is not set or empty."""
         return self.variables.get(variable, "").strip() or None
 
+    def journal_file(self, given: str | Path | None = None) -> Path | None:
+        """Where runs are recorded: in the file that is given, or the user's own; None: nowhere."""
+        usual = self.journal or str(self.home / "journal.db")
+        if given is None and usual == "off":
+            return None
+        return Path(usual if given is None else given).expanduser().absolute()
+
     def default_model(self) -> str:
         """The model when none is named.
 

@@ -5,6 +5,7 @@
     │   ├── UnknownModel        no such provider, model or adapter
     │   └── MissingExtra        an optional package is not installed
     ├── ContextError            the context cannot be used: no such file, binary, empty
+    │   └── ContextDiffers      it is not the one that was recorded
     ├── SandboxError            the REPL cannot be started or has died for good
     ├── JournalError            the journal cannot be read or written
     │   └── ReplayDiffers       cells that were run again came to something else
@@ -42,6 +43,10 @@ class MissingExtra(ConfigurationError):
 
 class ContextError(UnspoolError):
     """The context cannot be read; nothing was sent to a model."""
+
+
+class ContextDiffers(ContextError):
+    """The context of a recorded run is another one now."""
 
 
 class SandboxError(UnspoolError):

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from unspool import events
@@ -18,10 +18,11 @@ from unspool.cache import Cache
 from unspool.config import Settings
 from unspool.context.files import Files
 from unspool.context.source import Context
-from unspool.errors import ConfigurationError, ContextError, JournalError
+from unspool.errors import ConfigurationError, ContextDiffers, ContextError, JournalError
 from unspool.journal.codec import Values
 from unspool.journal.journal import About, Journal
-from unspool.journal.reading import Past, RunRow
+from unspool.journal.listing import RunRow
+from unspool.journal.reading import Past
 from unspool.journal.recording import Recording
 from unspool.loaders.sources import names_files
 from unspool.memory import Memory
@@ -67,6 +68,8 @@ class Task:
     first_cell: int = 1
     offline: bool = False
     """It is told from its record alone: no model is asked."""
+    past: tuple[events.Event, ...] = ()
+    """Of a fork: what happened before it, as if it were its own."""
 
     def memory(self, caching: str, journal: Journal | None) -> Memory:
         """What the run remembers, and how it keeps what it is told."""
@@ -117,11 +120,13 @@ class Journals:
         self, given: str | Path | bool | None, settings: Settings, *, keep_contexts: bool = True
     ) -> Journal | None:
         """The journal that is asked for: a file, None for the user's own, False for none."""
-        usual = settings.journal or str(settings.home / FILE)
-        if given is False or (given is None and usual == "off"):
+        file = None if given is True else given
+        path = None if file is False else settings.journal_file(file)
+        if path is None and given is True:
+            path = settings.home / FILE
+        if path is None:
             return None
-        path = Path(given if isinstance(given, (str, Path)) else usual)
-        key = (path.expanduser().absolute(), keep_contexts)
+        key = (path, keep_contexts)
         with self._lock:
             if key not in self._made:
                 self._made[key] = Journal(key[0], VALUES, keep_contexts=keep_contexts)
@@ -170,7 +175,7 @@ def begun(journal: Journal | None, task: Task, model: str, setup: Setup, *, insi
         forked_turn=task.forked_turn,
     )
     try:
-        return replace(task, recording=journal.begin(about, task.context))
+        return replace(task, recording=journal.begin(about, task.context, task.past))
     except JournalError as failed:
         if insists:
             raise
@@ -205,6 +210,7 @@ def resumed(
     """
     row, past, recording = journal.take(run_id)
     try:
+        usable(row)
         warn_of(past, row)
         checked_model(row, model)
         result = _result(row, past)
@@ -243,6 +249,7 @@ def forked(
     """
     row = journal.row(run_id)
     past = journal.past(row)
+    usable(row)
     warn_of(past, row)
     reached = [
         event.turn
@@ -252,7 +259,8 @@ def forked(
     if not 1 <= turn <= max(reached, default=0):
         raise JournalError(f"run {row.id} has turns 1 to {max(reached, default=0)}, no {turn}.")
     name = secrets.token_hex(6)
-    record = Record(renamed(before_turn(past.events, row.id, turn), row.id, name), on_difference)
+    before = tuple(renamed(before_turn(past.events, row.id, turn), row.id, name))
+    record = Record(before, on_difference)
     return Task(
         row.question,
         context_of(journal, row, context, on_difference),
@@ -263,6 +271,7 @@ def forked(
         run_id=name,
         seed=record.seed(name) or secrets.randbits(60),
         record=record,
+        past=before,
     )
 
 
@@ -290,17 +299,48 @@ def renamed(past: Iterable[events.Event], old: str, new: str) -> Iterable[events
         yield replace(event, **changed)
 
 
+class Source(Protocol):
+    """Where a recorded run is: a journal, or a file that it was exported to."""
+
+    def context(self, row: RunRow) -> Context | None:
+        """Its context, where that was kept."""
+        ...
+
+    def fingerprint(self, context: Context) -> str:
+        """The hash that a context is known by."""
+        ...
+
+
+def usable(row: RunRow) -> None:
+    """
+    Raises:
+        JournalError: the texts of the run have been removed.
+    """
+    if row.redacted:
+        raise JournalError(
+            f"the texts of run {row.id} have been removed (unspool redact): it can be shown, and"
+            " not be made again."
+        )
+
+
 def context_of(
-    journal: Journal, row: RunRow, given: Context | None, on_difference: OnDifference
+    journal: Source,
+    row: RunRow,
+    given: Context | None,
+    on_difference: OnDifference,
+    *,
+    origin: bool = True,
 ) -> Context:
-    """The context of a recorded run: what is given, what was kept, or where it came from.
+    """The context of a recorded run: what is given, where it came from, or what was kept. The
+    files of an imported run are not looked for: whoever wrote it may have named any.
+    `origin=False`: what was kept is enough.
 
     Raises:
         ContextError: it is another one than it was, and the user has not chosen what to do;
             or it cannot be had at all.
     """
     kept = journal.context(row)
-    if given is None:
+    if given is None and not row.imported and (origin or kept is None):
         given = _from_origin(json.loads(row.origin), kept)
     if given is None and kept is None:
         raise ContextError(
@@ -313,7 +353,7 @@ def context_of(
         return given
     if on_difference == "record" and kept is not None:
         return kept
-    raise ContextError(
+    raise ContextDiffers(
         f"the context of run {row.id} has changed since ({row.origin}). Go on with what it is now"
         " (on_difference='anew')"
         + (

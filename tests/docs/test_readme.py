@@ -15,6 +15,7 @@ from unspool.cli.main import _parser
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+REPLAYS = [code for code in PYTHON if "RLM.replay" in code]
 SHELL = [
     line.split("#")[0].strip()
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
@@ -22,7 +23,7 @@ SHELL = [
 ]
 
 
-@pytest.mark.parametrize("code", PYTHON)
+@pytest.mark.parametrize("code", [code for code in PYTHON if code not in REPLAYS])
 def test_its_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "contracts").mkdir()
@@ -45,13 +46,23 @@ def test_its_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert known["result"].complete
 
 
+@pytest.mark.parametrize("code", REPLAYS)
+def test_its_test_of_a_recorded_run_passes(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    names: dict[str, Any] = {"RLM": RLM}
+    exec(code, names)
+    for file in sorted(Path("tests/data").glob("*.json")):
+        names["test_it_ends_as_it_did"](file)
+
+
 def test_its_commands_exist() -> None:
     targets = (ROOT / "Makefile").read_text(encoding="utf-8")
     for line in SHELL:
         words = line.split()
         if words[0] == "make":
             assert f"\n{words[1]}:" in targets
-    for command in ("ask", "models", "doctor"):
+    history = "runs show resume fork replay export import gc redact".split()
+    for command in ("ask", "models", "doctor", *history):
         assert any(line.startswith(f"unspool {command}") for line in SHELL)
         with pytest.raises(SystemExit, match="0"):
             _parser().parse_args([command, "--help"])

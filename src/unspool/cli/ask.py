@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import math
 import os
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-from unspool import RLM, ContextError, Files, Limits, Result, Stream
+from unspool import RLM, ContextError, Files, Limits, Result, Stream, UnspoolError
 from unspool.cli.models import pull_if_missing
+from unspool.cli.output import as_json, as_text, visible
 from unspool.cli.progress import Progress, progress_for
 from unspool.config import from_environment
-from unspool.events import RunEnded
 from unspool.parsing import load
 
 CITED_CHARS = 160
@@ -27,20 +25,42 @@ NO_EVIDENCE = "(no line of the text was found that this answer rests on)"
 def ask(options: argparse.Namespace) -> int:
     """Answers on stdout, tells on stderr; gives the exit code."""
     progress = progress_for(quiet=options.quiet)
-    source = _context(options.paths, options.include, options.exclude)
+    source = source_of(options.paths, options.include, options.exclude)
     context = load(source, confined=options.isolation != "none")  # before a model is fetched
     for note in context.notes:
         progress.say(note)
     rlm = _rlm(options, progress)
-    result = _watched(rlm.stream(options.question, context), progress)
-    cited = _cited(result, options.paths) if options.cite else []
+    recorded = _is_recorded(options)
+    try:
+        result = watched(rlm.stream(options.question, context), progress)
+    except UnspoolError as failed:
+        if failed.run_id and recorded:
+            progress.say(_how_to_resume(failed.run_id, options))
+        raise
+    return tell(result, options, progress, resumable=recorded)
+
+
+def tell(
+    result: Result,
+    options: argparse.Namespace,
+    progress: Progress,
+    *lines: str,
+    resumable: bool = True,
+) -> int:
+    """Prints the answer on stdout and, on stderr, `lines` and how to go on; gives the exit
+    code."""
+    cite = getattr(options, "cite", False)
+    for line in lines:
+        progress.say(line)
+    if resumable and not result.complete:
+        progress.say(_how_to_resume(result.run_id, options))
     if options.json:
-        print(_json(_fields(result, cite=options.cite)))
-    else:
-        if result.answer is not None:
-            print(_as_text(result.answer))
-        if options.cite:
-            print("", *cited or [NO_EVIDENCE], sep="\n")
+        print(as_json(_fields(result, cite=cite)))
+    elif result.answer is not None:
+        answer = as_text(result.answer)
+        print(visible(answer) if sys.stdout.isatty() else answer)
+    if cite and not options.json:
+        print("", *map(visible, _cited(result, options.paths) or [NO_EVIDENCE]), sep="\n")
     return {"complete": 0, "failed": 1, "cancelled": 130}.get(result.status, 3)
 
 
@@ -62,14 +82,44 @@ def _cited(result: Result, paths: list[str]) -> list[str]:
     ]
 
 
+def source_of(paths: list[str], include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Any:
+    """The context that the command line names.
+
+    Raises:
+        ContextError: standard input is named beside files.
+    """
+    if "-" not in paths:
+        return Files(paths, include, exclude)
+    if len(paths) > 1:
+        raise ContextError("- (standard input) cannot be joined with files: give one of the two.")
+    return sys.stdin.buffer.read()
+
+
+def pulled(model: str | None, progress: Progress) -> None:
+    """Fetches an embedded model that is not here yet."""
+    if model is not None and model.startswith("local/"):
+        pull_if_missing(model, progress.say)
+
+
+def _how_to_resume(run_id: str, options: argparse.Namespace) -> str:
+    journal = f" --journal {options.journal}" if options.journal else ""
+    return f"unspool resume {run_id}{journal}   goes on with it"
+
+
+def _is_recorded(options: argparse.Namespace) -> bool:
+    if options.journal is None:
+        return not options.no_journal and from_environment().journal != "off"
+    return not options.no_journal
+
+
 def _rlm(options: argparse.Namespace, progress: Progress) -> RLM:
     model = options.model
     if model is None and options.base_url is None:
         model = from_environment().default_model()
         if model.startswith("local/"):
             progress.say(f"no model was named and no key is set: {model} answers, on this machine")
-    if model is not None and model.startswith("local/") and options.base_url is None:
-        pull_if_missing(model, progress.say)
+    if options.base_url is None:
+        pulled(model, progress)
     limits = Limits(turns=options.max_turns, seconds=options.max_seconds, usd=options.max_usd)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what it would say has been said
@@ -81,18 +131,12 @@ def _rlm(options: argparse.Namespace, progress: Progress) -> RLM:
             isolation=options.isolation,
             sandbox=options.sandbox,
             early=options.early,
+            journal=False if options.no_journal else options.journal,
+            cache=options.cache,
         )
 
 
-def _context(paths: list[str], include: list[str], exclude: list[str]) -> Any:
-    if "-" not in paths:
-        return Files(paths, include, exclude)
-    if len(paths) > 1:
-        raise ContextError("- (standard input) cannot be joined with files: give one of the two.")
-    return sys.stdin.buffer.read()
-
-
-def _watched(stream: Stream, progress: Progress) -> Result:
+def watched(stream: Stream, progress: Progress) -> Result:
     """Follows a run to its end. Ctrl-C ends it with its best answer, a second one at once."""
     events, stopping = iter(stream), False
     with progress:
@@ -100,8 +144,6 @@ def _watched(stream: Stream, progress: Progress) -> Result:
             try:
                 for event in events:
                     progress.show(event)
-                    if isinstance(event, RunEnded) and "." not in event.run_id:
-                        return event.result
                 return stream.result()
             except KeyboardInterrupt:
                 if stopping:
@@ -110,31 +152,3 @@ def _watched(stream: Stream, progress: Progress) -> Result:
                 progress.say("stopping; Ctrl-C again to stop at once")
                 stream.stop()
                 events = iter(stream)
-
-
-def _as_text(answer: Any) -> str:
-    if isinstance(answer, str):
-        return answer
-    if isinstance(answer, (list, tuple, dict, set, frozenset)):
-        return _json(answer)
-    return str(answer)
-
-
-def _json(value: Any) -> str:
-    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
-    return json.dumps(_plain(value), ensure_ascii=ascii_only, indent=2)
-
-
-def _plain(value: Any) -> Any:
-    """`value` as JSON can hold it: keys as text, sets and tuples as lists, the rest as text."""
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted(map(_plain, value), key=str)
-    return str(value)

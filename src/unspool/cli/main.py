@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 
 from unspool import UnspoolError, __version__
+from unspool.cli.history import add_history, add_limits
 
 EXIT_CODES = """exit codes:
   0    the answer is complete
@@ -25,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if reconfigure is not None:  # a model may write characters that a terminal has not
             reconfigure(errors="backslashreplace")
     try:
-        return int(options.command(options))
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            return int(options.command(options))
     except UnspoolError as failed:
         print(f"unspool: {failed}", file=sys.stderr)
         return 1
@@ -34,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"unspool: {message}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"unspool {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_ask(commands)
+    add_history(commands)
     _add_models(commands)
     doctor = commands.add_parser("doctor", help="say what this machine has")
     doctor.set_defaults(command=_doctor)
@@ -77,9 +86,7 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     ask.add_argument("--model", help="provider/name; the embedded model if there is no key")
     ask.add_argument("--sub-model", help="who answers sub-calls; by default the model itself")
     ask.add_argument("--base-url", help="an OpenAI-compatible server; --model is then its name")
-    ask.add_argument("--max-turns", type=int, default=30, metavar="N", help="default: 30")
-    ask.add_argument("--max-seconds", type=float, metavar="S")
-    ask.add_argument("--max-usd", type=float, metavar="USD")
+    add_limits(ask, turns=30)
     ask.add_argument(
         "--isolation",
         choices=("confined", "none"),
@@ -100,6 +107,14 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--cite",
         action="store_true",
         help="print the lines that the answer rests on after it, as name:line: text",
+    )
+    ask.add_argument("--journal", metavar="FILE", help="record it there; default: in UNSPOOL_HOME")
+    ask.add_argument("--no-journal", action="store_true", help="record nothing")
+    ask.add_argument(
+        "--cache",
+        choices=("off", "run", "all"),
+        default="run",
+        help="make sub-calls that are the same once: none, within the run, or of all runs",
     )
     ask.add_argument("--json", action="store_true", help="print the whole result as JSON")
     ask.add_argument("--quiet", action="store_true", help="print the answer and nothing else")

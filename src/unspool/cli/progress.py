@@ -13,6 +13,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from unspool import events
+from unspool.cli.output import visible
 from unspool.events import Event
 from unspool.types import Observation, Result, Usage
 
@@ -147,7 +148,8 @@ def told(event: Event) -> list[str]:
     match event:
         case events.RunStarted(parent_id=None):
             size = f"{event.context_chars:,} characters"
-            return [f"{event.model} reads {size} ({event.context_kind}); {event.isolation}"]
+            reads = f"{event.model} reads {size} ({event.context_kind}); {event.isolation}"
+            return [f"run {event.run_id}", visible(reads)]
         case events.CellStarted() if "." not in event.run_id:
             return [f"turn {event.turn}, code:", *_some(event.cell.code)]
         case events.CellEnded() if "." not in event.run_id:
@@ -163,7 +165,7 @@ def summary(result: Result) -> str:
     end = "complete" if result.complete else f"ended early ({result.status})"
     turns = f"{len(result.turns)} turn{'s' if len(result.turns) != 1 else ''}"
     line = f"{end}: {turns}, {result.seconds:.1f} s, {spent(result.usage)}"
-    return f"{line}\n{result.error}" if result.error else line
+    return f"{line}\n{visible(result.error)}" if result.error else line
 
 
 def spent(usage: Usage) -> str:
@@ -182,7 +184,7 @@ def _seen(one: Observation) -> list[str]:
 
 
 def _some(text: str) -> list[str]:
-    lines = [line for line in text.strip().splitlines() if line.strip()]
+    lines = [visible(line) for line in text.strip().splitlines() if line.strip()]
     some = [f"    {line[:LINE_CHARS]}" for line in lines[:SHOWN_LINES]]
     left = len(lines) - len(some)
     return [*some, f"    ... {left:,} more lines"] if left > 0 else some

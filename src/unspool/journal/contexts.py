@@ -13,7 +13,14 @@ from typing import Any
 from unspool.context.source import Context, Document
 from unspool.context.text import FileText, TextPart, is_text
 from unspool.journal.codec import Values
-from unspool.journal.store import HASH_BYTES, connected, explained, fetch_text, keep_text
+from unspool.journal.store import (
+    HASH_BYTES,
+    connected,
+    explained,
+    fetch_text,
+    has_text,
+    keep_text,
+)
 
 PIECE_CHARS = 1 << 20
 
@@ -63,7 +70,19 @@ def fetch(connection: sqlite3.Connection, name: str, values: Values) -> Context 
     ).fetchone()
     if row is None:
         return None
-    kind, parts, about = row
+    try:
+        kind, parts, about = row
+        context = _made(connection, kind, parts, about, values)
+    except (KeyError, TypeError, AttributeError, RecursionError) as wrong:
+        raise ValueError(f"{type(wrong).__name__}: {wrong}") from wrong
+    if fingerprint(context, values) != name:
+        raise ValueError("it has been changed")
+    return context
+
+
+def _made(
+    connection: sqlite3.Connection, kind: str, parts: str, about: str, values: Values
+) -> Context:
     text = "".join(fetch_text(connection, part) for part in json.loads(parts))
     divided = json.loads(about)
     return Context(
@@ -84,10 +103,15 @@ def _write(connection: sqlite3.Connection, context: Context, name: str, values: 
         connection.execute("BEGIN IMMEDIATE")
         parts.append(keep_text(connection, piece))
         connection.execute("COMMIT")
+    connection.execute("BEGIN IMMEDIATE")
+    if not all(has_text(connection, part) for part in parts):  # `unspool gc` came in between
+        for piece in _pieces(context.value, values):
+            keep_text(connection, piece)
     connection.execute(
         "INSERT OR IGNORE INTO contexts (hash, kind, chars, parts, about) VALUES (?, ?, ?, ?, ?)",
         (name, _kind(context.value), context.chars, json.dumps(parts), _about(context)),
     )
+    connection.execute("COMMIT")
 
 
 def _pieces(value: Any, values: Values) -> Iterator[str]:

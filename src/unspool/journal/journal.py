@@ -6,8 +6,8 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,13 @@ from typing import Any
 from unspool import events
 from unspool.context.source import Context
 from unspool.errors import JournalError
-from unspool.journal import contexts, reading
+from unspool.journal import clearing, contexts, listing, reading, sharing
 from unspool.journal.codec import Codec, Values
-from unspool.journal.lock import RunLock, is_under_way
-from unspool.journal.reading import Past, RunRow
+from unspool.journal.listing import RunRow
+from unspool.journal.lock import CLEARING, RunLock, is_under_way, locks_of, under_way
+from unspool.journal.reading import Past
 from unspool.journal.recording import Recording
+from unspool.journal.sharing import Exported
 from unspool.journal.store import connected, explained, fetch_text, for_reading
 from unspool.journal.writer import Writer
 
@@ -60,11 +62,12 @@ class Journal:
         self.writer = Writer(path)
         self._tried = False
 
-    def begin(self, about: About, context: Context) -> Recording:
-        """Records a new run. To be ended with `Recording.aclose`.
+    def begin(self, about: About, context: Context, past: Sequence[events.Event] = ()) -> Recording:
+        """Records a new run. To be ended with `Recording.aclose`. Of one that begins as another
+        did, `past` is what happened so far: it has that as its own.
 
         Raises:
-            JournalError: the file cannot be written.
+            JournalError: the file cannot be written, or is no journal of this version.
         """
         lock = self._lock(about.id)
         with explained(self.path):
@@ -72,8 +75,9 @@ class Journal:
                 connected(self.path).close()
                 self._tried = True
             lock.take()
-        recording = Recording(self.writer, self._codec, lock, about.id)
+        recording = Recording(self.writer, self._codec, lock, about.id, past=past)
         recording.write(partial(_insert, recording, about))
+        recording.copy(past)
         self._know(recording, about, context)
         return recording
 
@@ -91,7 +95,9 @@ class Journal:
         except BaseException:
             lock.release()
             raise
-        recording = Recording(self.writer, self._codec, lock, row.id, row.number, past.events)
+        recording = Recording(
+            self.writer, self._codec, lock, row.id, row.number, past.events, past.places
+        )
         return row, past, recording
 
     def row(self, run_id: str) -> RunRow:
@@ -101,22 +107,23 @@ class Journal:
             JournalError: there is none, or more than one.
         """
         with self._reading() as connection:
-            return reading.run(connection, run_id)
+            return listing.run(connection, run_id)
 
     def runs(self) -> list[RunRow]:
         """All runs, the latest first; none where there is no journal yet."""
-        if not self.path.exists():
-            return []
-        with self._reading() as connection:
-            return list(reading.runs(connection))
+        return self.listed()[0]
+
+    def listed(self) -> tuple[list[RunRow], list[str]]:
+        """All runs, the latest first, and in words what cannot be read of the list."""
+        return listing.listed(self.path)
 
     def conversation(self, row: RunRow) -> list[RunRow]:
         """The runs of the session that a run is part of, in order."""
         with self._reading() as connection:
             return [
                 one
-                for one in reversed(list(reading.runs(connection)))
-                if row.session and one.session == row.session
+                for one in reversed(list(listing.runs(connection)))
+                if isinstance(one, RunRow) and row.session and one.session == row.session
             ]
 
     def past(self, row: RunRow) -> Past:
@@ -139,6 +146,64 @@ class Journal:
                     " again (context=)."
                 ) from damaged
 
+    def export(self, run_id: str) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """All that is whole of a run as JSON, and in words what of it is not."""
+        with self._reading() as connection:
+            return sharing.exported(connection, listing.run(connection, run_id), self._codec)
+
+    def exported(self, plain: Any, source: str) -> Exported:
+        """A run that `export` gave, read as one of a journal is; `source` names it in errors.
+
+        Raises:
+            JournalError: it is none, is damaged, or was made up.
+        """
+        return Exported(plain, source, self._codec)
+
+    def add(self, run: Exported) -> bool:
+        """Adds a run that was exported; False: the same one is there.
+
+        Raises:
+            JournalError: another one of that name is there.
+        """
+        with self._writing() as connection:
+            return sharing.imported(connection, run.plain, self._codec)
+
+    def remove(self, rows: Iterable[RunRow]) -> list[RunRow]:
+        """Removes runs, but those that are under way; gives those that were removed. Then
+        removes what nothing refers to any more, and makes the file smaller."""
+        removed = []
+        with self._writing() as connection:
+            for row in rows:
+                if self._removed(connection, row):
+                    removed.append(row)
+            clearing.sweep(connection, contexts_too=not self.under_way())
+            clearing.give_back(connection)
+        return removed
+
+    def redact(self, run_id: str) -> RunRow:
+        """Removes the texts of a run, so that nothing of them is left in the file but what
+        other runs have too.
+
+        Raises:
+            JournalError: the run is under way, or others are at the journal.
+        """
+        row = self.row(run_id)
+        lock = self._lock(row.id)
+        lock.take()
+        try:
+            with self._writing() as connection:
+                row = listing.run(connection, row.id)
+                clearing.blank(connection, row, self._codec)
+                clearing.sweep(connection, contexts_too=not self.under_way(but=row.id))
+                clearing.rebuild(connection, self.path, lambda: not self.under_way(but=row.id))
+        finally:
+            lock.release()
+        return row
+
+    def under_way(self, but: str = "") -> list[str]:
+        """The runs that some process is at."""
+        return [name for name in under_way(self._locks) if name not in (but, CLEARING)]
+
     def fingerprint(self, context: Context) -> str:
         """The hash that a context is known by."""
         return contexts.fingerprint(context, self._values)
@@ -156,17 +221,21 @@ class Journal:
             return None
         with self._reading() as connection:
             row = connection.execute(
-                "SELECT run, kind, body FROM events JOIN replies USING (seq) WHERE key = ?", (key,)
+                "SELECT id, place, run, kind, body, events.crc FROM replies"
+                " JOIN events USING (seq) JOIN runs ON tree = number WHERE key = ?",
+                (key,),
             ).fetchone()
-            if row is None:
+            if row is None or row[-1] != listing.check(*row[:-1]):
                 return None
-            run, kind, body = row
+            _, _, run, kind, body, _ = row
             try:
                 fetch = partial(fetch_text, connection)
                 found = self._codec.decode(kind, run, body, fetch)
-            except ValueError:  # a damaged reply is none
+            except (ValueError, KeyError, TypeError):  # a damaged reply is none
                 return None
-        return found.reply if isinstance(found, events.CallEnded) else None
+        if not isinstance(found, events.CallEnded) or found.reply_key != key:
+            return None  # its run has been removed
+        return found.reply
 
     def _know(self, recording: Recording, about: About, context: Context) -> None:
         """Finds the hash of a context and keeps it, beside the run."""
@@ -183,9 +252,22 @@ class Journal:
     def _lock(self, run_id: str) -> RunLock:
         return RunLock(self._locks, run_id)
 
+    def _removed(self, connection: sqlite3.Connection, row: RunRow) -> bool:
+        """Whether nobody is at that run, so that it could be removed."""
+        lock = self._lock(row.id)
+        try:
+            lock.take()
+        except JournalError:
+            return False
+        try:
+            clearing.remove(connection, row)
+        finally:
+            lock.release()
+        return True
+
     @property
     def _locks(self) -> Path:
-        return self.path.with_name(f"{self.path.name}-locks")
+        return locks_of(self.path)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -196,24 +278,39 @@ class Journal:
             finally:
                 connection.close()
 
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """For one at a time, besides those who record runs."""
+        lock = self._lock(CLEARING)
+        with explained(self.path):
+            try:
+                lock.take()
+            except JournalError as taken:
+                raise JournalError(
+                    f"another process changes what the journal {self.path} has: wait for it."
+                ) from taken
+            try:
+                with closing(connected(self.path)) as connection:
+                    yield connection
+            finally:
+                lock.release()
+
 
 def _insert(recording: Recording, about: About, connection: sqlite3.Connection) -> None:
-    done = connection.execute(
-        "INSERT INTO runs (id, started, question, model, setup, origin, session, forked_from,"
-        " forked_turn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            about.id,
-            time.time(),
-            about.question,
-            about.model,
-            json.dumps(about.setup),
-            json.dumps(about.origin),
-            about.session,
-            about.forked_from,
-            about.forked_turn,
-        ),
+    fixed = (
+        about.id,
+        time.time(),
+        about.question,
+        about.model,
+        json.dumps(about.setup),
+        json.dumps(about.origin),
+        about.session,
+        about.forked_from,
+        about.forked_turn,
+        0,
+        0,
     )
-    recording.number = done.lastrowid or 0
+    recording.number = listing.insert(connection, fixed)
 
 
 def _name_context(recording: Recording, name: str, connection: sqlite3.Connection) -> None:

@@ -15,6 +15,15 @@ else:
     import fcntl
 
 
+CLEARING = "-"
+"""Has the lock of this name who changes what is recorded. No run is called so."""
+
+
+def locks_of(journal: Path) -> Path:
+    """Where the locks of the runs in a journal are."""
+    return journal.with_name(f"{journal.name}-locks")
+
+
 class RunLock:
     """Held while a run is under way; the system lets go of it however the process ends."""
 
@@ -28,7 +37,8 @@ class RunLock:
             JournalError: another process, or another thread of this one, has it.
         """
         while True:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self._path.parent.parent, self._path.parent):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             fd = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
             if not _locked(fd):
                 owner = _owner(fd)
@@ -63,6 +73,12 @@ def is_under_way(folder: Path, run_id: str) -> bool:
         return not _locked(fd)
     finally:
         os.close(fd)
+
+
+def under_way(folder: Path) -> list[str]:
+    """The runs that some process is at, and `CLEARING` if one changes what is recorded."""
+    names = [path.stem for path in folder.glob("*.lock")] if folder.is_dir() else []
+    return [name for name in names if is_under_way(folder, name)]
 
 
 def _locked(fd: int) -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 
 from unspool import events
 from unspool.journal.codec import Codec
+from unspool.journal.listing import check
 from unspool.journal.lock import RunLock
-from unspool.journal.reading import check
 from unspool.journal.store import keep_text
 from unspool.journal.writer import Owner, Write, Writer
 from unspool.types import Usage
@@ -35,12 +35,14 @@ class Recording(Owner):
         run_id: str,
         number: int = 0,
         past: Iterable[events.Event] = (),
+        places: int = 0,
     ) -> None:
         super().__init__()
         self._writer, self._codec, self._lock = writer, codec, lock
         self._run_id = run_id
         self.number = number
         """Of its row in the list; known once that is written."""
+        self._places = places
         self._known: dict[str, dict[Mark, int]] = defaultdict(dict)
         self._held: dict[str, list[events.Event]] = defaultdict(list)
         self._paid, self._turns = Usage(), 0
@@ -65,6 +67,11 @@ class Recording(Owner):
     def resumed(self, recorded: Usage, at_s: float) -> None:
         """Tells that the run goes on."""
         self._record(events.Resumed(run_id=self._run_id, at_s=at_s, recorded=recorded))
+
+    def copy(self, past: Iterable[events.Event]) -> None:
+        """Has events written that happened before there was this run."""
+        for event in past:
+            self._record(event)
 
     async def kept(self) -> None:
         """Waits until all that was told so far is on the disk.
@@ -100,13 +107,15 @@ class Recording(Owner):
     def _insert(self, event: events.Event, connection: sqlite3.Connection) -> None:
         kind, inside = type(event).__name__, event.run_id.removeprefix(self._run_id)
         body = self._codec.encode(event, partial(keep_text, connection))
+        self._places += 1
+        row = (self.number, self._places, inside, kind, body)
         done = connection.execute(
-            "INSERT INTO events (tree, run, kind, body, crc) VALUES (?, ?, ?, ?, ?)",
-            (self.number, inside, kind, body, check(kind, body)),
+            "INSERT INTO events (tree, place, run, kind, body, crc) VALUES (?, ?, ?, ?, ?, ?)",
+            (*row, check(self._run_id, *row[1:])),
         )
         if isinstance(event, events.CallEnded) and event.source == "model" and not event.error:
             connection.execute(
-                "INSERT OR IGNORE INTO replies (key, seq) VALUES (?, ?)",
+                "INSERT OR REPLACE INTO replies (key, seq) VALUES (?, ?)",
                 (event.reply_key, done.lastrowid),
             )
 

@@ -6,8 +6,9 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from unspool.errors import JournalError
@@ -19,6 +20,9 @@ BUSY_S = 60.0
 PACKED_CHARS = 512
 """Longer texts are compressed."""
 HASH_BYTES = 16
+
+BROKEN = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises over a damaged file; the second when its own message is."""
 
 MIGRATIONS = (
     """
@@ -41,11 +45,15 @@ MIGRATIONS = (
         tokens INTEGER NOT NULL DEFAULT 0,
         microusd INTEGER NOT NULL DEFAULT 0,
         unpriced INTEGER NOT NULL DEFAULT 0,
-        seconds REAL NOT NULL DEFAULT 0
+        seconds REAL NOT NULL DEFAULT 0,
+        imported INTEGER NOT NULL DEFAULT 0,
+        redacted INTEGER NOT NULL DEFAULT 0,
+        crc INTEGER NOT NULL DEFAULT 0
     );
     CREATE TABLE events (
         seq INTEGER PRIMARY KEY,
         tree INTEGER NOT NULL,
+        place INTEGER NOT NULL,
         run TEXT NOT NULL,
         kind TEXT NOT NULL,
         body TEXT NOT NULL,
@@ -80,13 +88,51 @@ def connected(path: Path) -> sqlite3.Connection:
         connection = _open(path)
         try:
             _checked(connection, path)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            _migrate(connection)
+            _patiently(connection, _set_up)
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def in_memory() -> sqlite3.Connection:
+    """A journal that is in no file."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    _migrate(connection)
+    return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is written in it, or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before all else
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")
+    _migrate(connection)
+
+
+def _patiently(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], None]) -> None:
+    """Of two who make a new file at the same time, SQLite refuses one without waiting."""
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            return work(connection)
+        except sqlite3.OperationalError as failed:
+            if failed.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.005)
 
 
 def for_reading(path: Path) -> sqlite3.Connection:
@@ -112,7 +158,7 @@ def explained(path: Path) -> Iterator[None]:
     """Has what SQLite and the system raise say which file it is about, and what to do."""
     try:
         yield
-    except sqlite3.DatabaseError as failed:
+    except BROKEN as failed:
         raise JournalError(f"the journal {path} {_what_is_wrong(failed)}") from failed
     except OSError as failed:
         why = failed.strerror or failed
@@ -151,12 +197,17 @@ def unpacked(data: bytes) -> str:
 def keep_text(connection: sqlite3.Connection, text: str) -> str:
     """Keeps a text once, and gives its hash."""
     name = hash_of(text)
-    there = connection.execute("SELECT 1 FROM texts WHERE hash = ?", (name,)).fetchone()
-    if there is None:
+    if not has_text(connection, name):
         connection.execute(
             "INSERT OR IGNORE INTO texts (hash, data) VALUES (?, ?)", (name, packed(text))
         )
     return name
+
+
+def has_text(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether the text of that hash is kept."""
+    row = connection.execute("SELECT 1 FROM texts WHERE hash = ?", (name,)).fetchone()
+    return row is not None
 
 
 def fetch_text(connection: sqlite3.Connection, name: str) -> str:
@@ -232,7 +283,7 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _what_is_wrong(failed: sqlite3.DatabaseError) -> str:
+def _what_is_wrong(failed: Exception) -> str:
     code = getattr(failed, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return "cannot be written: the disk is full. Make room, then resume the run."

@@ -20,6 +20,8 @@ MOST_AT_ONCE = 1_024
 GATHER_S = 0.004
 """How long more of them are waited for while several wait for each one: a transaction costs the
 disk about as much whatever is in it."""
+LINGER_S = 0.05
+"""How long a job may lie that nobody waits for: a transaction costs more than what is in it."""
 
 Write = Callable[[sqlite3.Connection], None]
 
@@ -119,13 +121,17 @@ class Writer:
                 self._connection = None
 
     def _gather(self, jobs: list[_Job]) -> bool:
-        """Takes what waits besides; gives whether the end was asked for."""
+        """Takes what waits besides, and what comes until somebody waits for it to be done;
+        gives whether the end was asked for."""
+        until, awaited = time.monotonic() + LINGER_S, jobs[0].done is not None
         with contextlib.suppress(queue.Empty):
             while len(jobs) < MOST_AT_ONCE:
-                job = self._jobs.get_nowait()
+                left_s = 0.0 if awaited else until - time.monotonic()
+                job = self._jobs.get(left_s > 0, max(left_s, 0.0))
                 if job is None:
                     return True
                 jobs.append(job)
+                awaited = awaited or job.done is not None
         return False
 
     def _write(self, jobs: list[_Job]) -> None:

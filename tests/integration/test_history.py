@@ -21,6 +21,7 @@ from support import ScriptedServer
 from unspool import RLM, Limits
 from unspool.cli.main import main
 from unspool.errors import JournalError, ReplayDiffers
+from unspool.journal.sharing import _check
 from unspool.testing.script import turns
 
 ROOT = [
@@ -234,8 +235,6 @@ def test_another_run_of_the_same_name_is_not_overwritten(tmp_path: Path) -> None
     ids=str,
 )
 def test_an_export_that_was_made_up_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
-    from unspool.journal.sharing import _check
-
     plain = json.loads((Path(__file__).parents[1] / "data" / "run.json").read_text())
     del plain["check"]
     plain["run"] |= change
@@ -303,12 +302,16 @@ def test_gc_and_redact_do_not_disturb_those_who_are_writing(tmp_path: Path) -> N
 def test_a_replay_of_a_cell_that_differs_stops_unless_the_record_is_to_count(
     tmp_path: Path,
 ) -> None:
-    script = [cell("import os\nprint(os.urandom(9))"), cell("FINAL('x' * 2)")]
-    result, _ = solve(script, journal=tmp_path / "j.db")
-    with pytest.raises(ReplayDiffers, match="turn 1"):
-        RLM.replay(result.run_id, tmp_path / "j.db")
-    again = RLM.replay(result.run_id, tmp_path / "j.db", on_difference="record")
-    assert (again.answer, again.turns[0].feedback) == ("xx", result.turns[0].feedback)
+    text = (Path(__file__).parents[1] / "data" / "run.json").read_text()
+    plain = json.loads(text.replace("fossa!fossa 25 hoopoe", "fossa!fossa 26 hoopoe"))
+    del plain["check"]
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps({**plain, "check": _check(plain)}))
+    with pytest.raises(ReplayDiffers, match=r"turn 1.*stdout was"):
+        RLM.replay(file)
+    again = RLM.replay(file, on_difference="record")
+    assert again.answer == "gharial-gharial"
+    assert "fossa!fossa 26 hoopoe" in again.turns[0].feedback
 
 
 @pytest.mark.parametrize("limits", [Limits(turns=2), Limits(calls=2), Limits(tokens=1200)], ids=str)

@@ -390,15 +390,14 @@ class RLM:
         isolation: Isolation = "confined",
     ) -> Stream:
         """`replay`, with its events as they happen."""
-        found = _SHARED.journals.find(journal, from_environment())
         given = None if context is None else load_context(context)
+        found = _SHARED.journals.find(journal, from_environment())
         again = replay(run, found, given, on_difference)
         rlm = cls(
             again.root,
             sub_model=again.sub,
             child_model=again.children or None,
             isolation=isolation,
-            journal=False,
             **again.options,
         )
         rlm._tools = again.tools

@@ -113,6 +113,7 @@ def _made(row: RunRow, past: Past, task: Task) -> Replay:
             "sandbox": setup["sandbox"],
             "early": setup["early"],
             "cache": setup["cache"],
+            "journal": False,
         },
     )
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,3 +116,19 @@ def test_contexts_can_be_known_by_their_hash_alone(tmp_path: Path) -> None:
     assert journal(path).context(journal(path).row(run)) is None
     assert re.fullmatch("[0-9a-f]{32}", journal(path).row(run).context)
     assert RLM.replay(run, path, SECRETS["context"]).complete
+
+
+def test_one_process_that_reads_and_another_that_ends_leave_the_file_whole(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    recorded(path)  # whose connection stays open
+    assert len(journal(path).runs()) == 1
+    code = "import sys, pathlib; from history import recorded; recorded(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True, env=_environment())
+    recorded(path)
+    one = journal(path)
+    assert [one.past(row).faults for row in one.runs()] == [()] * 3
+
+
+def _environment() -> dict[str, str]:
+    tests = Path(__file__).parents[1]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join((str(tests.parent / "src"), str(tests)))}

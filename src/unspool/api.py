@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,7 +21,6 @@ from unspool.events import Event, RunEnded
 from unspool.given import default_model, schema_given, split
 from unspool.journal.journal import Journal
 from unspool.journals import (
-    Journals,
     Setup,
     Task,
     begun,
@@ -36,80 +32,24 @@ from unspool.journals import (
     resumed,
 )
 from unspool.ledger import Ledger
-from unspool.models.gate import Gates
-from unspool.models.http import HttpPool
 from unspool.models.offline import Offline
 from unspool.parsing import load as load_context
 from unspool.ports import Model, Sandbox
 from unspool.record import OnDifference
 from unspool.replays import replay
-from unspool.runtimes.thread import LoopThread
 from unspool.sandboxes.packages import located
-from unspool.sandboxing import Sandboxes
 from unspool.session import HeldSandbox, Session
+from unspool.shared import Shared
 from unspool.spec import RunSpec
 from unspool.tools import Tools
-from unspool.types import Result, Usage
+from unspool.types import Result
 from unspool.underway import Stream, UnderWay
 from unspool.wiring import Prices, Wiring, pack_for
 
 Isolation = Literal["confined", "none"]
 Caching = Literal["off", "run", "all"]
 
-CONNECTIONS = 1_024
-
-
-class _Shared:
-    """What all runs of the process share: one loop, its connections, a warm interpreter."""
-
-    def __init__(self) -> None:
-        self.loop = LoopThread()
-        self.http = HttpPool(limit=CONNECTIONS)
-        self.gates = Gates()
-        self.spent = Usage()
-        """By all runs of the process that have ended."""
-        self.sandboxes = Sandboxes()
-        self.journals = Journals()
-        self._close_at_exit()
-        self._warming = False
-        self._warmer: threading.Thread | None = None
-        if sys.platform != "win32":
-            os.register_at_fork(
-                before=self._before_fork,
-                after_in_parent=partial(self.journals.after_fork, is_child=False),
-                after_in_child=self._forked,
-            )
-
-    def _before_fork(self) -> None:
-        """An import that is under way would be locked in the child for ever."""
-        if self._warmer is not None:
-            self._warmer.join()
-        self.journals.before_fork()
-
-    def _forked(self) -> None:
-        self._warming = False
-        self.http = HttpPool(limit=CONNECTIONS)
-        self.gates.forked()
-        self.sandboxes.forked()
-        self.journals.after_fork(is_child=True)
-        self._close_at_exit()
-
-    def _close_at_exit(self) -> None:
-        for part in (self.sandboxes, self.http, self.journals):
-            self.loop.at_exit(part.aclose)
-
-    def warm(self, sandbox: Sandbox) -> None:
-        """Starts on what the first run would have to wait for, while nobody waits."""
-        begin = getattr(sandbox, "warm", None)
-        if begin is not None:
-            self.loop.call(begin)
-        if not self._warming:
-            self._warming = True
-            self._warmer = threading.Thread(target=self.http.warm, name="unspool-warm", daemon=True)
-            self._warmer.start()
-
-
-_SHARED = _Shared()
+_SHARED = Shared()
 
 
 class RLM:
@@ -187,17 +127,16 @@ class RLM:
             sandbox, settings, confined=isolation != "none", packages=self._packages
         )
         _SHARED.warm(self._sandbox)
-        self._max_depth, self._early, self._confined = max_depth, early, isolation != "none"
-        self._limits = limits or Limits()
         self._models = {one.name: one for one in (self._root, self._sub, *self._children)}
         self._journal = _SHARED.journals.find(journal, settings, keep_contexts=keep_contexts)
-        self._insists, self._cache = journal is not None, cache
+        self._insists = journal is not None
         self._packs = {name: load_pack(pack or pack_for(name)) for name in self._models}
         self._setup = Setup(
             models=tuple(map(_written, (model, sub_model or model, *_each_depth(child_model)))),
             base_url=base_url,
             max_depth=max_depth,
-            limits=self._limits,
+            limits=limits or Limits(),
+            prices=prices,
             pack=pack,
             packs={name: f"{one.name} {one.version}" for name, one in self._packs.items()},
             retries=retries,
@@ -430,7 +369,7 @@ class RLM:
         return self._journal
 
     def _loaded(self, context: Any) -> Context:
-        return load_context(context, confined=self._confined)
+        return load_context(context, confined=self._setup.isolation != "none")
 
     async def _run(
         self, task: Task, listen: Callable[[Event], None], stop: asyncio.Event, in_pieces: bool
@@ -443,31 +382,34 @@ class RLM:
         spec = RunSpec(
             task.question,
             task.run_id,
-            self._limits,
-            self._max_depth,
+            self._setup.limits,
+            self._setup.max_depth,
             schema=task.schema,
             seed=task.seed,
             earlier=task.earlier,
             first_cell=task.first_cell,
         )
-        of = Offline if task.offline else None
+        root, sub, models, children = self._root, self._sub, self._models, self._children
+        if task.offline:
+            models = {name: Offline(name) for name in models}
+            root, sub, children = models[root.name], models[sub.name], ()
         parts = Parts(
-            root=self._root if of is None else of(self._root.name),
-            sub=self._sub if of is None else of(self._sub.name),
-            models=self._models,
+            root=root,
+            sub=sub,
+            models=models,
             sandbox=task.sandbox or self._sandbox,
             packs=self._packs,
             listen=listen if recording is None else recorded_too(recording, listen),
             stop=stop,
             stream=in_pieces,
-            early=self._early,
-            children=self._children,
+            early=self._setup.early,
+            children=children,
             tools=self._tools,
             packages=self._packages.names,
-            memory=task.memory(self._cache, self._journal),
+            memory=task.memory(self._setup.cache, self._journal),
         )
         ledger = Ledger(
-            self._limits,
+            spec.limits,
             tree_id=spec.run_id,
             earlier=record.usage,
             elapsed_s=record.elapsed_s,

@@ -89,6 +89,7 @@ class Setup:
     base_url: str | None
     max_depth: int
     limits: Limits
+    prices: Mapping[str, tuple[float, ...]] | None
     pack: str | None
     packs: Mapping[str, str]
     """The version of the prompts for each model."""

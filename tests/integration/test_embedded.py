@@ -135,3 +135,6 @@ def test_it_answers_over_a_folder_of_mixed_formats(
     assert result.complete
     assert answer in str(result.answer)
     assert any(where in turn.feedback for turn in result.turns)
+    cited = [one for one in result.evidence if answer in one.text]
+    assert cited
+    assert where in cited[0].document

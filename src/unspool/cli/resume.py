@@ -117,6 +117,7 @@ def _rlm(row: RunRow, options: argparse.Namespace, progress: Progress) -> RLM:
         child_model=children or None,
         max_depth=setup["max_depth"],
         limits=Limits(**limits),
+        prices=setup["prices"],
         pack=getattr(options, "pack", None) or setup["pack"],
         retries=setup["retries"],
         isolation=options.isolation or ("confined" if row.imported else setup["isolation"]),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import Any
 
 from unspool.errors import ConfigurationError, UnknownModel
@@ -47,7 +46,7 @@ def added_loaders() -> dict[str, tuple[str, str, str]]:
     """What installed packages add: by the ending of names, with its dot, each loader's module,
     its name in that, and the folder that the package is in."""
     found = {}
-    for entry in entry_points(group=LOADERS):
+    for entry in _entry_points(group=LOADERS):
         folder = str(entry.dist.locate_file("")) if entry.dist is not None else ""
         found[f".{entry.name.lower().lstrip('.')}"] = (entry.module, entry.attr, folder)
     return found
@@ -55,11 +54,11 @@ def added_loaders() -> dict[str, tuple[str, str, str]]:
 
 def added_names(group: str) -> list[str]:
     """The names that installed packages add to `group`."""
-    return sorted({entry.name for entry in entry_points(group=group)})
+    return sorted({entry.name for entry in _entry_points(group=group)})
 
 
 def _added(group: str, name: str) -> Callable[..., Any] | None:
-    for entry in entry_points(group=group, name=name):
+    for entry in _entry_points(group=group, name=name):
         try:
             made: Callable[..., Any] = entry.load()
         except Exception as broken:  # a plug-in's import may raise anything
@@ -68,3 +67,10 @@ def _added(group: str, name: str) -> Callable[..., Any] | None:
             ) from broken
         return made
     return None
+
+
+def _entry_points(**chosen: str) -> Any:
+    """What installed packages add; what looks for it takes a while to import."""
+    from importlib.metadata import entry_points
+
+    return entry_points(**chosen)

@@ -219,6 +219,22 @@ def test_a_file_that_has_changed_is_noticed(journal: Path, tmp_path: Path) -> No
         assert rlm.resume(first.run_id, on_difference="anew").answer == "another text"
 
 
+def test_files_that_were_written_again_as_they_were_are_the_same(
+    journal: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text(f"this is {name}")
+    script = turns(three_turns("x = context[1].text\nprint(x)"), turn_by="assistant_count")
+    with ScriptedServer(script, api_key="key") as server:
+        rlm = rlm_of(server.base_url, journal)
+        first = rlm.run("what?", folder)
+        cut_before_the_end(journal, first.run_id)
+        os.utime(folder / "b.txt", (1, 1))
+        assert rlm.resume(first.run_id).answer == "this is b.txt"
+
+
 def test_tools_are_not_called_again(journal: Path) -> None:
     called = []
 

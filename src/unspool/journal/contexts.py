@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +25,11 @@ from unspool.journal.store import (
 PIECE_CHARS = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class KnownContext:
-    """A context, and the hash that it is known by."""
-
-    hash: str
-    context: Context | None
-    """None: its text was not kept."""
-
-
 def fingerprint(context: Context, values: Values) -> str:
-    """The hash of what a context holds and of how it is divided; takes a second for a
-    gigabyte."""
+    """The hash of what a context holds and of how it is divided, but not of when its files
+    were written; takes a second for a gigabyte."""
     state = hashlib.blake2b(digest_size=HASH_BYTES)
-    state.update(_about(context).encode("utf-8", "surrogatepass"))
+    state.update(_about(_timeless(context)).encode("utf-8", "surrogatepass"))
     for piece in _pieces(context.value, values):
         state.update(piece.encode("utf-8", "surrogatepass"))
     return state.hexdigest()
@@ -127,9 +118,15 @@ def _kind(value: Any) -> str:
     return "text" if is_text(value) else "json"
 
 
+def _timeless(context: Context) -> Context:
+    documents = (
+        replace(one, metadata={k: v for k, v in one.metadata.items() if k != "modified"})
+        for one in context.documents
+    )
+    return replace(context, documents=tuple(documents))
+
+
 def _about(context: Context) -> str:
-    documents = [
-        {field.name: getattr(one, field.name) for field in fields(one)} for one in context.documents
-    ]
+    documents = [asdict(one) for one in context.documents]
     about = {"kind": _kind(context.value), "documents": documents, "notes": context.notes}
     return json.dumps(about, default=str)

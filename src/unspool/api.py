@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,7 +17,7 @@ from unspool.ending import to_its_end
 from unspool.engine.packs import load as load_pack
 from unspool.engine.parts import Parts
 from unspool.engine.run import Run
-from unspool.errors import ConfigurationError
+from unspool.errors import ConfigurationError, ModelError
 from unspool.events import Event, RunEnded
 from unspool.given import default_model, schema_given, split
 from unspool.journal.journal import Journal
@@ -25,6 +26,7 @@ from unspool.journals import (
     Task,
     begun,
     context_of,
+    first_of_its_kind,
     forked,
     origin_of,
     recorded_too,
@@ -42,7 +44,7 @@ from unspool.session import HeldSandbox, Session
 from unspool.shared import Shared
 from unspool.spec import RunSpec
 from unspool.tools import Tools
-from unspool.types import Result
+from unspool.types import Result, Usage
 from unspool.underway import Stream, UnderWay
 from unspool.wiring import Prices, Wiring, pack_for
 
@@ -239,7 +241,13 @@ class RLM:
         is one of this object: of its models, pack and limits. Raises what `resume` does."""
         return self._start(self._forked(run_id, turn, context, on_difference)).result()
 
-    def session(self, context: Any = None, *, resume: str | None = None) -> Session:
+    def session(
+        self,
+        context: Any = None,
+        *,
+        resume: str | None = None,
+        on_difference: OnDifference = "stop",
+    ) -> Session:
         """A conversation over `context`: `session.ask(question)`, again and again, over the
         same variables. `resume` names a run of an earlier conversation, which goes on where
         that run ends; the runs up to it are run again with the replies that were recorded.
@@ -247,7 +255,7 @@ class RLM:
         Raises: what `run` and `resume` do.
         """
         if resume is not None:
-            return self._conversation(resume, context, "stop")[0]
+            return self._conversation(resume, context, on_difference)[0]
         return self._session(Task("", self._loaded(context), origin=origin_of(context)))
 
     def _session(self, first: Task) -> Session:
@@ -264,9 +272,9 @@ class RLM:
         origin = json.loads(row.origin)
         session = self._session(Task("", whole, session=row.session, origin=origin))
         try:
-            for earlier in journal.conversation(row):
-                if earlier.number < row.number:
-                    session.again(replayed(earlier, journal.past(earlier), whole, on_difference))
+            for one in journal.before(row):
+                with suppress(ModelError):  # it had failed then, too, and left what it left
+                    session.again(replayed(one, journal.past(one), whole, on_difference))
             task = resumed(journal, row.id, whole, on_difference, self._root.name)
             if task.ended is not None:
                 task = replayed(row, journal.past(row), whole, on_difference)
@@ -279,6 +287,7 @@ class RLM:
         self, run_id: str, context: Any = None, *, on_difference: OnDifference = "stop"
     ) -> Stream:
         """`resume`, with its events as they happen, those that are told again among them."""
+        first_of_its_kind(self._kept.row(run_id))
         return self._stream(self._resumed(run_id, context, on_difference))
 
     def stream_fork(
@@ -411,8 +420,8 @@ class RLM:
         ledger = Ledger(
             spec.limits,
             tree_id=spec.run_id,
-            earlier=record.usage,
-            elapsed_s=record.elapsed_s,
+            earlier=Usage() if task.offline else record.usage,
+            elapsed_s=0.0 if task.offline else record.elapsed_s,
         )
         try:
             return await Run(spec, task.context, parts, ledger).result()

@@ -62,6 +62,8 @@ class Task:
     forked_turn: int = 0
     session: str = ""
     """The first run of the conversation that it is part of; empty: of none."""
+    after: str = ""
+    """The run before it in that conversation."""
     sandbox: Sandbox | None = None
     """Where its REPL is; None: in one of its own."""
     earlier: tuple[str, ...] = ()
@@ -169,7 +171,7 @@ def begun(journal: Journal | None, task: Task, model: str, setup: Setup, *, insi
         task.run_id,
         task.question,
         model,
-        setup.plain(task.schema),
+        {**setup.plain(task.schema), "after": task.after},
         task.origin,
         session=task.session,
         forked_from=task.forked_from,
@@ -217,7 +219,8 @@ def resumed(
         result = _result(row, past)
         if result is not None and result.complete:
             recording.release()
-            return Task(row.question, Context(""), run_id=row.id, ended=result)
+            told = replace(result, recorded=result.usage)
+            return Task(row.question, Context(""), run_id=row.id, ended=told)
         found = context_of(journal, row, context, on_difference)
         record = Record(past.events, on_difference)
         seed = record.seed(row.id)
@@ -225,7 +228,7 @@ def resumed(
             record, seed = Record(), None
         recording.resumed(record.usage, record.elapsed_s)
         return Task(
-            row.question,
+            _question(row, past),
             found,
             schema_of(row),
             session=row.session,
@@ -251,6 +254,7 @@ def forked(
     row = journal.row(run_id)
     past = journal.past(row)
     usable(row)
+    first_of_its_kind(row)
     warn_of(past, row)
     reached = [
         event.turn
@@ -261,9 +265,9 @@ def forked(
         raise JournalError(f"run {row.id} has turns 1 to {max(reached, default=0)}, no {turn}.")
     name = secrets.token_hex(6)
     before = tuple(renamed(before_turn(past.events, row.id, turn), row.id, name))
-    record = Record(before, on_difference)
+    record = Record(before, on_difference, ended=True)
     return Task(
-        row.question,
+        _question(row, past),
         context_of(journal, row, context, on_difference),
         schema_of(row),
         forked_from=row.id,
@@ -278,9 +282,9 @@ def forked(
 
 def replayed(row: RunRow, past: Past, context: Context, on_difference: OnDifference) -> Task:
     """A run that is told again from its record alone."""
-    record = Record(past.events, on_difference)
+    record = Record(past.events, on_difference, ended=bool(row.status), closed=True)
     return Task(
-        row.question,
+        _question(row, past),
         context,
         schema_of(row),
         run_id=row.id,
@@ -289,6 +293,24 @@ def replayed(row: RunRow, past: Past, context: Context, on_difference: OnDiffere
         record=record,
         offline=True,
     )
+
+
+def _question(row: RunRow, past: Past) -> str:
+    """What was asked, to the letter: the list has only what any file can hold."""
+    started = (one for one in past.events if isinstance(one, events.RunStarted))
+    return next((one.question for one in started if one.run_id == row.id), row.question)
+
+
+def first_of_its_kind(row: RunRow) -> None:
+    """
+    Raises:
+        JournalError: the run needs the variables of the questions before it.
+    """
+    if row.session not in ("", row.id):
+        raise JournalError(
+            f"run {row.id} is a later question of a conversation, and needs the variables of those"
+            " before it: use rlm.session(resume=...) or rlm.resume(...)."
+        )
 
 
 def renamed(past: Iterable[events.Event], old: str, new: str) -> Iterable[events.Event]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from unspool import events
-from unspool.types import Completion, Observation, Usage
+from unspool.types import Completion, Observation, Result, Usage
 
 OnDifference = Literal["stop", "record", "anew"]
 """What to do where cells come to something else than was recorded: stop with an error; go on
@@ -18,7 +18,8 @@ as if they had come to what was recorded; or go on from what they have come to n
 Outcome = events.CallEnded | events.CallRefused
 """What came of a sub-call."""
 
-_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
+_CHANCE = re.compile(r"\b0x[0-9a-f]{6,}\b|\bunspool-[A-Za-z0-9_]{8}\b")
+"""What is another one in each process: addresses in memory, and the names of its folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,9 @@ class _Run:
     failures: list[tuple[int, Outcome]] = field(default_factory=list)
     cells: dict[int, Observation] = field(default_factory=dict)
     calls: int = 0
-    tools: list[events.ToolEnded] = field(default_factory=list)
+    born: tuple[str, int] = ("", 0)
+    """Whose cell asked for it, in which turn."""
+    end: Result | None = None
 
 
 class Record:
@@ -54,9 +57,17 @@ class Record:
     """
 
     def __init__(
-        self, past: Iterable[events.Event] = (), on_difference: OnDifference = "stop"
+        self,
+        past: Iterable[events.Event] = (),
+        on_difference: OnDifference = "stop",
+        *,
+        ended: bool = False,
+        closed: bool = False,
     ) -> None:
         self.on_difference = on_difference
+        self.closed = closed
+        """Nothing that is not in it is done: a cell that was cut off is not run again."""
+        self._ended = ended
         self.usage = Usage()
         """What was paid for all of it."""
         self.elapsed_s = 0.0
@@ -116,6 +127,15 @@ class Record:
         """Whether there is anything of that run."""
         return run_id in self._runs
 
+    def child_end(self, run_id: str) -> Result | None:
+        """How a child run ended, where its parent has been told, or there is nothing to add."""
+        run = self._runs.get(run_id)
+        if run is None or run.end is None:
+            return None
+        parent, turn = run.born
+        told = parent in self._runs and turn in self._runs[parent].turns
+        return run.end if told or run.end.complete else None
+
     def differs(self, run_id: str, turn: int, seen: Sequence[Observation]) -> str:
         """How what came of a turn now is different from what was recorded; empty: it is not,
         or nothing was recorded."""
@@ -147,12 +167,15 @@ class Record:
                 self._tools[event.run_id, event.key].append(event.outcome)
             case events.TurnEnded():
                 run.turns[event.turn] = RecordedTurn(tuple(run.seen[event.turn]), event.feedback)
+            case events.RunEnded():
+                run.end = event.result
             case events.Differed():
                 self.forget(event.run_id, event.turn)
 
     def _run_started(self, event: events.RunStarted) -> None:
         if event.parent_id is not None and event.run_id not in self._seeds:
             self._children[event.parent_id, event.key].append(event.run_id)
+            self._runs[event.run_id].born = (event.parent_id, self._runs[event.parent_id].turn)
         self._seeds[event.run_id] = event.seed
 
     def _root_answered(self, run: _Run, event: events.Replied | events.Unanswered) -> None:
@@ -179,12 +202,23 @@ class Record:
             self._calls[event.key].append(event)
 
     def _settle(self) -> None:
-        """Keeps of turns, and of failures, those that the root has been told of."""
+        """Keeps of turns, and of failures, those that the root has been told of; of a run that
+        was over, all. Calls that are the same are told in the order in which they were made."""
         for run in self._runs.values():
-            run.turns = {at: one for at, one in run.turns.items() if (at + 1, False) in run.replies}
+            if not self._ended:
+                run.turns = {
+                    n: one for n, one in run.turns.items() if (n + 1, False) in run.replies
+                }
             for turn, call in run.failures:
                 if turn in run.turns:
                     self._calls[call.key].append(call)
+        for key, calls in self._calls.items():
+            self._calls[key] = deque(sorted(calls, key=_made))
+
+
+def _made(call: Outcome) -> float:
+    """When a call was made, among those of its run; one that was refused came last."""
+    return call.call if isinstance(call, events.CallEnded) else float("inf")
 
 
 def before_turn(past: Iterable[events.Event], run_id: str, turn: int) -> Iterator[events.Event]:
@@ -198,7 +232,8 @@ def before_turn(past: Iterable[events.Event], run_id: str, turn: int) -> Iterato
 def difference(before: Sequence[Observation], now: Sequence[Observation]) -> str:
     """The first way in which two accounts of a turn differ, in words; empty: in none.
 
-    Times do not count, nor addresses in memory, nor how the code was cut into cells.
+    Times do not count, nor addresses in memory, nor the names of a REPL's own folders, nor how
+    the code was cut into cells.
     """
     for what in ("stdout", "stderr", "value", "error"):
         old, new = (_joined(one, what) for one in (before, now))
@@ -212,12 +247,12 @@ def difference(before: Sequence[Observation], now: Sequence[Observation]) -> str
 def _joined(seen: Sequence[Observation], what: str) -> str:
     texts = (getattr(one, what) for one in seen)
     whole = "".join(one if isinstance(one, str) else one.text for one in texts)
-    return _ADDRESS.sub("0x...", whole)
+    return _CHANCE.sub("...", whole)
 
 
 def _answer(seen: Sequence[Observation]) -> Any:
     answers = [one.answer for one in seen if one.answer is not None]
-    return None if not answers else (answers[-1].ready, repr(answers[-1].value))
+    return None if not answers else (answers[-1].ready, _CHANCE.sub("...", repr(answers[-1].value)))
 
 
 def _around(text: str, other: str) -> str:

@@ -17,7 +17,7 @@ from unspool.journal.journal import Journal
 from unspool.journal.listing import RunRow
 from unspool.journal.reading import Past
 from unspool.journal.sharing import Exported, read
-from unspool.journals import VALUES, Task, context_of, usable, warn_of
+from unspool.journals import VALUES, Task, context_of, first_of_its_kind, usable, warn_of
 from unspool.journals import replayed as told_again
 from unspool.record import OnDifference
 from unspool.spec import Tool
@@ -88,6 +88,7 @@ def replay(
         usable(row)
         past = journal.past(row)
         found = context_of(journal, row, context, on_difference, origin=False)
+    first_of_its_kind(row)
     warn_of(past, row)
     return _made(row, past, replace(told_again(row, past, found, on_difference), offline=False))
 

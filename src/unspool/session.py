@@ -24,6 +24,8 @@ EXCHANGES_SHOWN = 6
 SHOWN_CHARS = 300
 """Of each question and of each answer."""
 NAMES_SHOWN = 30
+WAIT_S = 0.02
+"""How often a question that waits for its turn looks again, in seconds."""
 
 Start = Callable[[Task, Callable[[Event], None]], UnderWay]
 """Starts a run, whose events go to the second argument."""
@@ -44,7 +46,7 @@ class Session:
         self._name = first.session
         self._said: list[tuple[str, Any]] = []
         self._names: tuple[str, ...] = ()
-        self._cells = 0
+        self._cells, self._last = 0, ""
         self._lock = threading.Lock()
         self._closed = False
 
@@ -72,7 +74,9 @@ class Session:
 
     async def aask(self, question: str, schema: Any = None) -> Result:
         """`ask`, awaited."""
-        await asyncio.to_thread(self._lock.acquire)
+        # A thread that waits for the lock could not be cancelled, and would keep it.
+        while not self._lock.acquire(blocking=False):  # noqa: ASYNC110
+            await asyncio.sleep(WAIT_S)
         try:
             task = self._next(question, schema)
             return self._heard(await self._start(task, self._hear).aresult())
@@ -93,7 +97,7 @@ class Session:
     def _next(self, question: str, schema: Any) -> Task:
         task = replace(self._new(question, self._context, schema), origin=self._origin)
         self._name = self._name or task.run_id
-        return self._placed(replace(task, session=self._name))
+        return self._placed(replace(task, session=self._name, after=self._last))
 
     def _placed(self, task: Task) -> Task:
         if self._closed:
@@ -125,6 +129,7 @@ class Session:
 
     def _heard(self, result: Result) -> Result:
         self._said.append((result.question, result.answer))
+        self._last = result.run_id
         seen = [one for turn in result.turns for one in turn.observations if one.names]
         self._names = seen[-1].names if seen else self._names
         return result

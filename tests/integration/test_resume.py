@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
+import itertools
 import json
 import os
 import random
@@ -348,6 +350,115 @@ def test_a_conversation_goes_on_in_another_process(journal: Path) -> None:
         before = len(server.exchanges)
         assert rlm.resume(third.run_id).answer == third.answer
         assert len(server.exchanges) == before + 1
+
+
+def test_a_child_that_met_its_limit_is_told_again_as_it_ended(journal: Path) -> None:
+    child = ["a = llm_query('c1')\nprint(a)", "b = llm_query('c2')\nprint(b)"] * 3
+    root = [
+        "try:\n    y = rlm_query('child?', context='abc')\nexcept Exception as e:\n    y = str(e)"
+        "\nprint(y)",
+        "print(2)",
+        "print(3)",
+        "FINAL(y)",
+    ]
+
+    def two_levels(request: ChatRequest) -> str:
+        if request.model == "sub":
+            return f"<{request.last}>"
+        code = child if "child?" in str(request.messages[1]["content"]) else root
+        return cell(code[request.assistant_count])
+
+    with ScriptedServer(two_levels, api_key="key") as server:
+        rlm = rlm_of(server.base_url, journal, limits=Limits(calls=12))
+        first = rlm.run("q", CONTEXT)
+        assert "the child run ended early (calls)" in first.answer
+        assert RLM.replay(first.run_id, journal).answer == first.answer
+        cut_before_the_end(journal, first.run_id)
+        before = len(server.exchanges)
+        higher = rlm_of(server.base_url, journal, limits=Limits(calls=100))
+        assert higher.resume(first.run_id).answer == first.answer
+        assert len(server.exchanges) == before + 1
+
+
+def test_samples_of_one_prompt_are_told_again_in_their_order(journal: Path) -> None:
+    chance, asked = random.Random(3), itertools.count(1)
+
+    def sample(request: ChatRequest) -> Reply:
+        return Reply(f"sample {next(asked)}", latency_s=chance.uniform(0, 0.04))
+
+    script = turns(
+        three_turns("x = llm_query_batched(['same'] * 8)\nprint(x)"),
+        sub=sample,
+        turn_by="assistant_count",
+    )
+    with ScriptedServer(script, api_key="key") as server:
+        rlm = rlm_of(server.base_url, journal, cache="off")
+        first = rlm.run("q", CONTEXT)
+        cut_before_the_end(journal, first.run_id)
+        assert rlm.resume(first.run_id).answer == first.answer
+
+
+def test_what_cannot_be_told_again_is_noticed_in_the_last_turn_too(journal: Path) -> None:
+    script = turns(three_turns("import os\nx = os.getpid()"), turn_by="assistant_count")
+    with ScriptedServer(script, api_key="key") as server:
+        rlm = rlm_of(server.base_url, journal)
+        first = rlm.run("who?", CONTEXT)
+        with pytest.raises(ReplayDiffers, match=r"turn 3: .* the answer was"):
+            RLM.replay(first.run_id, journal)
+        again = rlm.resume(first.run_id)
+        assert again.recorded == again.usage == first.usage
+
+
+def test_a_question_of_any_text_and_folders_of_any_name_are_told_again(journal: Path) -> None:
+    code = "import os, tempfile\nx = tempfile.mkdtemp()\nprint(x, os.getcwd(), question)"
+    with ScriptedServer(turns(three_turns(code), turn_by="assistant_count"), api_key="key") as it:
+        rlm = rlm_of(it.base_url, journal)
+        first = rlm.run("a lone \ud800 surrogate?", CONTEXT)
+        assert first.complete
+        cut_before_the_end(journal, first.run_id)
+        assert rlm.resume(first.run_id).question == first.question
+
+
+def test_a_conversation_branches_and_forgives(journal: Path) -> None:
+    failing = [False]
+
+    def talk(request: ChatRequest) -> Reply | str:
+        asked = str(request.messages[1]["content"]).split("\n")[0].split()[-1]
+        if failing[0] and asked == "bad":
+            return Reply("no credit", status=401)
+        steps = ["xs = [*globals().get('xs', []), question]\nprint(xs)", "FINAL(xs)"]
+        return cell(steps[request.assistant_count])
+
+    with ScriptedServer(talk, api_key="key") as server:
+        rlm = rlm_of(server.base_url, journal)
+        with rlm.session(CONTEXT) as session:
+            one = session.ask("one")
+            session.ask("left")
+        with rlm.session(resume=one.run_id) as session:
+            failing[0] = True
+            with pytest.raises(UnspoolError, match="401"):
+                session.ask("bad")
+            right = session.ask("right")
+            assert right.answer == ["one", "right"]
+        before = len(server.exchanges)
+        with rlm.session(resume=right.run_id) as session:
+            assert len(server.exchanges) == before
+            assert session.ask("more").answer == ["one", "right", "more"]
+        with pytest.raises(JournalError, match="a later question of a conversation"):
+            rlm.fork(right.run_id, 2)
+
+
+async def test_a_question_that_is_given_up_while_it_waits_blocks_nobody(journal: Path) -> None:
+    slow = turns([Reply(cell("FINAL(question)"), latency_s=0.2)] * 2)
+    with ScriptedServer(slow, api_key="key") as server:
+        session = rlm_of(server.base_url, journal).session(CONTEXT)
+        first = asyncio.create_task(session.aask("one"))
+        second = asyncio.create_task(session.aask("two"))
+        await asyncio.sleep(0.05)
+        second.cancel()
+        assert (await first).answer == "one"
+        assert (await session.aask("three")).answer == "three"
+        session.close()
 
 
 def names(request: ChatRequest) -> str:

@@ -29,9 +29,14 @@ def resume(options: argparse.Namespace) -> int:
     progress = progress_for(quiet=options.quiet)
     rlm = _rlm(row, options, progress)
     context = source_of(options.paths) if options.paths else None
-    result = _decided(
-        lambda choice: rlm.stream_resume(row.id, context, on_difference=choice), options, progress
-    )
+    if row.session in ("", row.id):
+        result = _decided(
+            lambda choice: rlm.stream_resume(row.id, context, on_difference=choice),
+            options,
+            progress,
+        )
+    else:  # a later question of a conversation: those before it come first
+        result = rlm.resume(row.id, context, on_difference=options.on_difference or "stop")
     paid = Usage() if row.status == "complete" else _less(result.usage, result.recorded)
     before = result.usage if row.status == "complete" else result.recorded
     return tell(result, options, progress, f"paid before: {bill(before)}; now: {bill(paid)}")

@@ -23,6 +23,8 @@ class Again:
         """What comes of a cell, whose clock shows what it showed before. One that was lost with
         all that it did is not run again: it might take as long until it is killed."""
         before = self._record.cell(self._run_id, cell.number)
+        if before is None and self._record.closed:
+            return Observation(cell, error="This cell was cut off when it was recorded.", lost=True)
         if before is None or before.cell.code != cell.code:
             return await repl.run(cell)
         if before.lost:

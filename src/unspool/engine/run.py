@@ -187,6 +187,9 @@ class Run:
         key = key_of([root and root.name, question, data, schema and schema.wire])
         root = root or self._parts.child_root(depth)
         run_id = memory.record.child(self._spec.run_id, key) or self._next_child()
+        ended = memory.record.child_end(run_id)
+        if ended is not None:
+            return _answer_of(ended)
         parts = replace(self._parts, root=root, listen=self.tell, stream=False)
         async with self._ledger.child(depth) as ledger:
             spec = replace(
@@ -204,8 +207,16 @@ class Run:
             )
             context = data if isinstance(data, Context) else Context(data)
             result = await Run(spec, context, parts, ledger).result()
-        if result.complete:
-            return result.answer
-        best = "" if result.answer is None else f"; its best answer: {str(result.answer)[:500]!r}"
-        reason = f"{result.status}: {result.error}" if result.error else result.status
-        raise SubCallError(f"the child run ended early ({reason}){best}")
+        return _answer_of(result)
+
+
+def _answer_of(result: Result) -> Any:
+    """
+    Raises:
+        SubCallError: the child run has no complete answer.
+    """
+    if result.complete:
+        return result.answer
+    best = "" if result.answer is None else f"; its best answer: {str(result.answer)[:500]!r}"
+    reason = f"{result.status}: {result.error}" if result.error else result.status
+    raise SubCallError(f"the child run ended early ({reason}){best}")

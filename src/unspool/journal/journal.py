@@ -117,14 +117,15 @@ class Journal:
         """All runs, the latest first, and in words what cannot be read of the list."""
         return listing.listed(self.path)
 
-    def conversation(self, row: RunRow) -> list[RunRow]:
-        """The runs of the session that a run is part of, in order."""
+    def before(self, row: RunRow) -> list[RunRow]:
+        """The runs of a conversation that one goes on from, in order."""
         with self._reading() as connection:
-            return [
-                one
-                for one in reversed(list(listing.runs(connection)))
-                if isinstance(one, RunRow) and row.session and one.session == row.session
-            ]
+            rows = {one.id: one for one in listing.runs(connection) if isinstance(one, RunRow)}
+        found: list[RunRow] = []
+        while (earlier := rows.get(json.loads(row.setup).get("after", ""))) is not None:
+            row = earlier
+            found.insert(0, row)
+        return found
 
     def past(self, row: RunRow) -> Past:
         """What happened in a run and in those inside of it."""
@@ -300,7 +301,7 @@ def _insert(recording: Recording, about: About, connection: sqlite3.Connection) 
     fixed = (
         about.id,
         time.time(),
-        about.question,
+        about.question.encode("utf-8", "backslashreplace").decode(),
         about.model,
         json.dumps(about.setup),
         json.dumps(about.origin),

@@ -200,6 +200,16 @@ def test_patterns_choose_in_folders_and_archives(tmp_path: Path) -> None:
     assert list(texts(chosen)) == ["z.zip/a.py", "z.zip/tests/c.py"]
 
 
+def test_members_named_from_here_are_read_and_what_leads_out_is_told(tmp_path: Path) -> None:
+    packed = formats.tarred({"./a.md": b"a", "./sub/b.md": b"b", "../c.md": b"c"}, "w:gz")
+    (tmp_path / "x.tgz").write_bytes(packed)
+    found = load(tmp_path / "x.tgz")
+    assert list(texts(found)) == ["x.tgz/a.md", "x.tgz/sub/b.md"]
+    assert "leads out" in " ".join(found.notes)
+    found = load(Files(tmp_path / "x.tgz", include="./sub/*.md"))
+    assert list(texts(found)) == ["x.tgz/sub/b.md"]
+
+
 def test_globs_and_lists_of_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path, {"a/1.log": "one", "a/2.log": "two", "b/3.log": "three", "b/x.txt": "x"})
     monkeypatch.chdir(tmp_path)

@@ -29,8 +29,8 @@ class Choice:
     def of(cls, files: Files) -> Choice:
         """The patterns of `files`, and unless it says otherwise, no hidden files."""
         hidden = "" if files.ignored else r"(?:.*/)?\.|(?:.*/)?__MACOSX/"
-        given = expression(_each(files.exclude))
-        return cls(expression(_each(files.include)), "|".join(filter(None, (given, hidden))))
+        given = expression(_from_here(files.exclude))
+        return cls(expression(_from_here(files.include)), "|".join(filter(None, (given, hidden))))
 
     def takes(self, path: str) -> bool:
         """Whether a file of that path is taken."""
@@ -119,8 +119,10 @@ class Walk:
         return found
 
 
-def _each(given: str | Sequence[str]) -> Sequence[str]:
-    return (given,) if isinstance(given, str) else given
+def _from_here(given: str | Sequence[str]) -> Sequence[str]:
+    """Each pattern; `./x` is `/x`, at the top alone."""
+    each = (given,) if isinstance(given, str) else given
+    return [one[1:] if one.startswith("./") else one for one in each]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -98,10 +98,13 @@ class Answer:
             self._text(f"{name}/{inside}" if inside else name, str(text), {**about, **more})
 
     def _inner(self, found: Inner, name: str, level: int) -> None:
-        own = f"{name}/{found.name}" if found.name else name
+        below = re.sub(r"(?:^|(?<=/))(?:\./+)+", "", found.name)  # `tar c .` writes ./a.txt
+        own = f"{name}/{below}" if below else name
         self._parts += 1
         self.send({"op": "at", "part": self._parts, "name": own})
-        if self._parts in self._skip or (found.name and self._unwanted(found.name)):
+        if self._parts in self._skip or (below and self._unwanted(below)):
+            if ".." in below.split("/"):
+                self.send({"op": "lost", "name": own, "why": "its name leads out of the archive"})
             return
         file = cast(BinaryIO, Metered(found.file, self._meter))
         metadata = dict(found.metadata)

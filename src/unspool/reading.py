@@ -33,6 +33,8 @@ MOST_PLACES = 200
 RARE = 3
 """Places in the whole context that a fact may have where no model has read any."""
 QUOTED_CHARS = 12
+QUESTION_CHARS = 40
+"""A question of so many is found by chance nowhere in the text."""
 _QUOTED = re.compile(r"[\"“‘']([^\"“”‘’'\n]{12,400})[\"”’']")
 _CITED = re.compile(r"(?:([^\s\[\](),;]+):|\bline )(\d+)\b")
 _WORD = re.compile(r"\w{3,}")
@@ -114,12 +116,20 @@ class Reading:
     def _find(self, whole: Whole) -> tuple[tuple[Span, ...], float]:
         locator = Locator(whole)
         for run_id, text in self._texts:
-            if self._question:
-                text = text.replace(self._question, " ")
-            locator.shown(text, is_own=run_id == self._run_id)
+            locator.shown(_without(self._question, text), is_own=run_id == self._run_id)
         read = locator.finish()
         evidence = Behind(whole, read, self._question).spans(self._answer)
         return tuple(evidence), _share(whole, read)
+
+
+def _without(question: str, text: str) -> str:
+    """A prompt without the question, which is no part of what was read; a short one goes only
+    where it stands on lines of its own: its words may be the text's."""
+    if len(question) >= QUESTION_CHARS:
+        return text.replace(question, " ")
+    if not question.strip():
+        return text
+    return re.sub(rf"(?m)^{re.escape(question)}$", " ", text)
 
 
 def _known(evidence: tuple[Span, ...], coverage: float) -> Reading:

@@ -52,6 +52,12 @@ def test_reading_everything_is_full_coverage(text: str) -> None:
     assert result.coverage == 1.0
 
 
+def test_a_short_question_takes_nothing_from_what_was_read() -> None:
+    code = "llm_query_batched(['Q: ' + c for c in chunks(3_000)])\nFINAL('done')"
+    result, _ = solve([cell("1"), cell(code)], TEXT, question="courier", sub=sub)
+    assert result.coverage == 1.0
+
+
 def test_a_slice_of_a_line_is_found() -> None:
     text = " ".join(f"word{i}" for i in range(50_000))
     result, _ = solve([cell("context[200_000:200_300]"), cell("FINAL('x')")], text, pack="small")

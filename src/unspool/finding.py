@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from unspool.config import from_environment
+from unspool.context.files import Files
 from unspool.context.source import Context
 from unspool.context.stored import is_text, text_of
 from unspool.parsing import load
@@ -52,10 +53,10 @@ def search(
     Case does not matter, `^` and `$` are the ends of lines. Patterns are matched in linear time
     where google-re2 is installed and knows them. A list of words gives the lines that rank best
     for them (BM25); the index for that is made when it is first asked for, and kept by the
-    content's hash. `context` is a text, a list or dict of texts, a `Context`, or the `Path` of
-    what `RLM.run` reads. `limit` is 10 lines by default, `around` how many characters to each
-    side of a match are given in place of the line. With `spans`, every match is given as
-    (start, end, name, text), in characters of the text or item.
+    content's hash. `context` is a text, a list or dict of texts, a `Context`, or what `RLM.run`
+    reads: a `Path` or a list of them, `Files`, bytes. `limit` is 10 lines by default,
+    `around` how many characters to each side of a match are given in place of the line. With
+    `spans`, every match is given as (start, end, name, text), in characters of the text or item.
 
     Raises:
         ContextError: a path cannot be read.
@@ -121,11 +122,16 @@ def chunks(
 
 
 def _opened(context: Any) -> tuple[Any, list[tuple[str, int]]]:
-    if isinstance(context, (Path, bytes, Context)):
+    if isinstance(context, (Path, bytes, bytearray, Files, Context)) or _are_paths(context):
         context = load(context)
         value = text_of(context.value) if is_text(context.value) else context.value
         return value, [(one.name, one.start) for one in context.documents]
     return context, []
+
+
+def _are_paths(context: Any) -> bool:
+    some = isinstance(context, (list, tuple)) and bool(context)
+    return some and all(isinstance(one, Path) for one in context)
 
 
 def _kept(value: Any) -> str:

@@ -134,3 +134,17 @@ def test_an_index_ranks_passages_with_rare_words_first() -> None:
 )
 def test_patterns_that_may_explode_are_known(pattern: str, may: bool) -> None:
     assert Linear(pattern, 0).explosive == may
+
+
+def test_files_lists_of_paths_and_bytes_are_read_as_a_run_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("alpha\n")
+    (tmp_path / "b.md").write_text("beta\n")
+    paths = [tmp_path / "a.txt", tmp_path / "b.md"]
+    assert unspool.search("beta", paths)[0].startswith("[b.md line ")
+    assert "alpha" in unspool.search("alpha", unspool.Files(tmp_path, include="*.txt"))[0]
+    assert unspool.search("beta", bytearray(b"alpha\nbeta")) == ["[line 2] beta"]
+
+
+def test_a_negative_limit_is_refused() -> None:
+    with pytest.raises(ValueError, match="limit=-1"):
+        unspool.search("a", "a", -1, spans=True)

@@ -103,6 +103,8 @@ class Searcher:
         if not pattern.strip():
             raise ValueError("search needs a pattern: a word, a phrase or a regular expression")
         wanted = Pattern(pattern, flags)
+        if limit is not None and limit < 0:
+            raise ValueError(f"limit={limit}: it is how many are given at most, 0 or more")
         if spans:
             return self._spans(wanted, limit, around)
         return self._lines(pattern, wanted, LINES if limit is None else limit, around)

@@ -210,6 +210,15 @@ def test_members_named_from_here_are_read_and_what_leads_out_is_told(tmp_path: P
     assert list(texts(found)) == ["x.tgz/sub/b.md"]
 
 
+def test_a_short_text_with_a_broken_byte_stays_utf8(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("Grüße, schöner Gruß, 漢".encode()[:-1])
+    (tmp_path / "b.txt").write_bytes("Grüße, schöner Gruß".encode("cp1252"))
+    found = load(tmp_path / "a.txt")
+    assert found.value == "Grüße, schöner Gruß, \ufffd"
+    assert "replaced" in found.notes[0]
+    assert load(tmp_path / "b.txt").value == "Grüße, schöner Gruß"
+
+
 def test_globs_and_lists_of_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path, {"a/1.log": "one", "a/2.log": "two", "b/3.log": "three", "b/x.txt": "x"})
     monkeypatch.chdir(tmp_path)

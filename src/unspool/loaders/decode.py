@@ -76,6 +76,13 @@ def decode(data: bytes, name: str) -> tuple[str, str]:
         pass
     text = data.decode("utf-8", "replace")
     broken = text.count("\N{REPLACEMENT CHARACTER}")
-    if broken * 1_000 < len(text):
+    if broken * 1_000 < len(text) or mostly_utf8(text, broken):
         return text, f"{name}: {broken:,} bytes that are not UTF-8 were replaced."
     return data.decode("cp1252", "replace"), f"{name} is not UTF-8; it was read as Windows-1252."
+
+
+def mostly_utf8(text: str, broken: int) -> bool:
+    """Whether of what is not ASCII in a text decoded as UTF-8, more is valid than broken:
+    by chance, text in another encoding hardly ever has such sequences."""
+    others = len(text) - len(text.encode("ascii", "ignore"))
+    return others - broken > broken

@@ -93,11 +93,15 @@ def test_the_lines_that_an_answer_rests_on_are_cited(tmp_path: Path) -> None:
     (folder / "b.txt").write_text("first\nThe code of the vault is 4711.\n")
     script = ["```repl\nsearch('code')\n```", "```repl\nFINAL('4711')\n```"]
     cited = "b.txt:2: The code of the vault is 4711."
-    with ScriptedServer(script * 2) as server:
+    with ScriptedServer(script * 3) as server:
         arguments = [*asking(server, folder), "--cite", "--quiet"]
         arguments[1] = "Which code?"
         shown = unspool(*arguments, home=tmp_path, OPENAI_API_KEY="k")
         result = json.loads(unspool(*arguments, "--json", home=tmp_path, OPENAI_API_KEY="k").stdout)
+        (folder / "a.txt").unlink()
+        arguments[2] = str(folder / "*.txt")
+        alone = unspool(*arguments, home=tmp_path, OPENAI_API_KEY="k")
+    assert alone.stdout == f"4711\n\n{folder}/{cited}\n"
     assert shown.stdout == f"4711\n\n{cited}\n"
     assert result["evidence"][0]["document"] == "b.txt"
     assert 0.5 < result["coverage"] <= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import glob
 import os
 import sys
 import warnings
@@ -76,6 +77,8 @@ def _fields(result: Result, *, cite: bool) -> dict[str, Any]:
 def _cited(result: Result, paths: list[str]) -> list[str]:
     """The evidence as `name:line: text`, as other tools print places in files."""
     alone = "<stdin>" if paths == ["-"] else paths[0]
+    if not os.path.exists(alone):
+        alone = next(glob.iglob(alone, recursive=True), alone)
     return [
         f"{span.document or alone}:{span.line}: {' '.join(span.text.split())[:CITED_CHARS]}"
         for span in result.evidence

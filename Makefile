@@ -21,7 +21,7 @@ check: $(READY)  ## lint, format, types, import order
 	$(BIN)/lint-imports
 
 soak: $(READY)  ## the tests that kill runs and fill disks, two hundred times over
-	UNSPOOL_SOAK_KILLS=200 $(BIN)/python -m pytest --timeout 3600 tests/integration/test_resume.py
+	UNSPOOL_SOAK_KILLS=200 $(BIN)/python -m pytest --timeout 3600 tests/integration/test_resume.py tests/properties tests/unit
 
 bench: $(READY)  ## speed, side by side with rlms and dspy
 	$(BIN)/python benchmarks/speed.py

@@ -16,8 +16,11 @@ from unspool.sandboxes.process import ProcessSandbox
 from unspool.testing.sandbox_contract.promises import Rooms
 from unspool.types import Usage
 
-settings.register_profile("any machine", deadline=None)
-settings.load_profile("any machine")
+settings.register_profile("any machine", deadline=None, derandomize=True)
+settings.register_profile("soak", deadline=None)
+settings.load_profile("soak" if "UNSPOOL_SOAK_KILLS" in os.environ else "any machine")
+"""New examples are looked for by `make soak`; what has to pass before anything lands is the same
+each time."""
 
 KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "UNSPOOL_MODEL", "OPENROUTER_API_KEY")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import tempfile
@@ -52,8 +51,7 @@ PATTERN = st.builds(
     st.sampled_from(["", "", "/"]),
     st.lists(SEGMENT, min_size=1, max_size=4),
     st.sampled_from(["", "", "/", " ", "\\ "]),
-).filter(lambda line: not re.search(r"\[[^]]*/[^]]*\]", line))
-"""Brackets that span a slash are left out: to git they are one bracket, to us they are none."""
+)
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])

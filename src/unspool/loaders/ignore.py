@@ -81,7 +81,7 @@ def _translated(pattern: str, anchored: bool, only_folders: bool) -> str:
     What stands between two stars is looked for once and then kept (an atomic group): the
     first place where it fits is as good as any, and nothing is tried twice.
     """
-    parts = pattern.split("/")
+    parts = _parts(pattern)
     while len(parts) > 1 and parts[0] == parts[1] == "**":
         del parts[0]
     runs: list[list[str]] = [[]]
@@ -108,6 +108,22 @@ def _translated(pattern: str, anchored: bool, only_folders: bool) -> str:
     return checked
 
 
+def _parts(pattern: str) -> list[str]:
+    """What stands between slashes; a slash in a set of characters is part of that."""
+    parts, start, at, last = [], 0, 0, pattern.rfind("]")
+    while at < len(pattern):
+        one = pattern[at]
+        at += 1
+        if one == "/":
+            parts.append(pattern[start : at - 1])
+            start = at
+        elif one == "\\" and pattern[at : at + 1] != "/":
+            at += 1
+        elif one == "[" and at < last:
+            at = max(at, _end_of_class(pattern, at)[1] + 1)
+    return [*parts, pattern[start:]]
+
+
 def _segment(text: str) -> str:
     """One part of a path, with `*`, `?`, `[...]` and escapes."""
     pieces, at = [""], 0
@@ -131,16 +147,23 @@ def _segment(text: str) -> str:
     if not later:
         return first
     *middle, last = later
-    return first + "".join(f"(?>[^/]*?{piece})" for piece in middle) + f"[^/]*{last}"
+    some = "" if any(pieces) else "(?=[^/])"  # a part of a path is never empty
+    return some + first + "".join(f"(?>[^/]*?{piece})" for piece in middle) + f"[^/]*{last}"
 
 
 def _class(text: str, at: int) -> tuple[str, int]:
     """A set of characters, from behind its `[`; one that does not end fits nothing."""
     start = at
-    if text[at : at + 1] in ("!", "^"):
-        at += 1
-    end = text.find("]", at + 1)
+    at, end = _end_of_class(text, at)
     if end < 0:
         raise re.error("a set of characters that does not end")
     inside = re.sub(r"([\\\[&~|^])", r"\\\1", text[at:end].replace("\\", ""))
     return f"(?!/)[{'^' if at > start else ''}{inside}]", end + 1
+
+
+def _end_of_class(text: str, at: int) -> tuple[int, int]:
+    """Where what it has begins, and where its `]` is; the first one may be part of it. -1:
+    nowhere."""
+    if text[at : at + 1] in ("!", "^"):
+        at += 1
+    return at, text.find("]", at + 1)

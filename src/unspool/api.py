@@ -34,11 +34,10 @@ from unspool.journals import (
     resumed,
 )
 from unspool.ledger import Ledger
-from unspool.models.offline import Offline
 from unspool.parsing import load as load_context
 from unspool.ports import Model, Sandbox
 from unspool.record import OnDifference
-from unspool.replays import replay
+from unspool.replays import Silent, replay
 from unspool.sandboxes.packages import located
 from unspool.session import HeldSandbox, Session
 from unspool.shared import Shared
@@ -400,7 +399,7 @@ class RLM:
         )
         root, sub, models, children = self._root, self._sub, self._models, self._children
         if task.offline:
-            models = {name: Offline(name) for name in models}
+            models = {name: Silent(name, task.run_id) for name in models}
             root, sub, children = models[root.name], models[sub.name], ()
         parts = Parts(
             root=root,

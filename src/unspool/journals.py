@@ -55,7 +55,6 @@ class Task:
     recording: Recording | None = None
     ended: Result | None = None
     """Of a run that is complete: there is nothing to be done."""
-
     origin: Mapping[str, Any] = field(default_factory=dict)
     """Where the context can be read again."""
     forked_from: str = ""
@@ -224,8 +223,6 @@ def resumed(
         found = context_of(journal, row, context, on_difference)
         record = Record(past.events, on_difference)
         seed = record.seed(row.id)
-        if not past.events:
-            record, seed = Record(), None
         recording.resumed(record.usage, record.elapsed_s)
         return Task(
             _question(row, past),
@@ -365,13 +362,15 @@ def context_of(
     kept = journal.context(row)
     if given is None and not row.imported and (origin or kept is None):
         given = _from_origin(json.loads(row.origin), kept)
-    if given is None and kept is None:
-        raise ContextError(
-            f"the context of run {row.id} was not kept: give the same one again (context=), or"
-            " the same files on the command line."
-        )
-    if given is None or not row.context or journal.fingerprint(given) == row.context:
-        return kept if given is None and kept is not None else _first(given, kept)
+    if given is None:
+        if kept is None:
+            raise ContextError(
+                f"the context of run {row.id} was not kept: give the same one again (context=),"
+                " or the same files on the command line."
+            )
+        return kept
+    if not row.context or journal.fingerprint(given) == row.context:
+        return given
     if on_difference == "anew":
         return given
     if on_difference == "record" and kept is not None:
@@ -463,12 +462,6 @@ def _result(row: RunRow, past: Past) -> Result | None:
     if not isinstance(last, events.RunEnded) or last.run_id != row.id:
         return None
     return replace(last.result, turns=trajectory_of(row, past).turns)
-
-
-def _first(given: Context | None, kept: Context | None) -> Context:
-    found = given if given is not None else kept
-    assert found is not None
-    return found
 
 
 def _from_origin(origin: Mapping[str, Any], kept: Context | None) -> Context | None:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from unspool.budget import LimitReached
 from unspool.errors import UnspoolError
@@ -24,6 +24,15 @@ from unspool.types import Message, Request, Source, Usage
 
 Child = Callable[[str, Any, Model | None, Schema | None], Awaitable[Any]]
 """Runs a child over a context, and gives its answer."""
+
+
+class _Asked(NamedTuple):
+    """One sub-call, and the names that it goes by."""
+
+    model: Model
+    request: Request
+    key: str
+    reply_key: str
 
 
 class SubCallError(UnspoolError):
@@ -108,37 +117,37 @@ class SubCalls:
             hedge_s=self._ledger.limits.hedge_seconds,
         )
         key = key_of_request(request, name)
-        reply, free = await self._memory.cache.reply(
-            key_of_reply(model, key), partial(self._told, key, model, request)
-        )
+        asked = _Asked(model, request, key, key_of_reply(model, key))
+        reply, free = await self._memory.cache.reply(asked.reply_key, partial(self._told, asked))
         if free:
             known = self._memory.record.call(key)  # so that no later call takes it
             source: Source = "cache" if known is None else "record"
-            self._emit_call(key, model, request, source)(reply, Usage(cache_hits=1), 0.0, "")
+            self._emit_call(asked, source)(reply, Usage(cache_hits=1), 0.0, "")
         return reply
 
-    async def _told(self, key: str, model: Model, request: Request) -> str:
+    async def _told(self, asked: _Asked) -> str:
         """What the record has of such a call; else it is made."""
-        known = self._memory.record.call(key)
+        known = self._memory.record.call(asked.key)
         if known is None:
             try:
-                return await self._paid(key, model, request)
+                return await self._paid(asked)
             except LimitReached as reached:
-                self._emit(CallRefused, key=key, error=str(reached))
+                self._emit(CallRefused, key=asked.key, error=str(reached))
                 raise
         if isinstance(known, CallRefused):
             raise SubCallError(known.error)
-        ended = self._emit_call(key, model, request, "record")
+        ended = self._emit_call(asked, "record")
         ended(known.reply, known.usage, known.seconds, known.error)
         if known.error:
             raise SubCallError(known.error)
         return known.reply
 
-    async def _paid(self, key: str, model: Model, request: Request) -> str:
-        call = self._ledger.call(request, partial(price_of, model))
+    async def _paid(self, asked: _Asked) -> str:
+        model = asked.model
+        call = self._ledger.call(asked.request, partial(price_of, model))
         async with self._slots, call:
             started_s = time.monotonic()
-            ended = self._emit_call(key, model, request, "model")
+            ended = self._emit_call(asked, "model")
             reply, error = "", "cancelled"
             try:
                 reply = (await call.pay(ask(model, call.request))).text
@@ -151,12 +160,10 @@ class SubCalls:
         await self._memory.kept()
         return reply
 
-    def _emit_call(
-        self, key: str, model: Model, request: Request, source: Source
-    ) -> Callable[[str, Usage, float, str], None]:
+    def _emit_call(self, asked: _Asked, source: Source) -> Callable[[str, Usage, float, str], None]:
         """Tells that a call begins; what it gives tells that it has ended."""
         self._count += 1
-        number, messages = self._count, request.messages
+        number, model, messages = self._count, asked.model, asked.request.messages
         *before, last = messages
         self._emit(
             CallStarted,
@@ -178,8 +185,8 @@ class SubCalls:
                 seconds=seconds,
                 error=error,
                 source=source,
-                key=key,
-                reply_key=key_of_reply(model, key),
+                key=asked.key,
+                reply_key=asked.reply_key,
             )
 
         return ended

@@ -8,10 +8,9 @@ import statistics
 import sys
 from pathlib import Path
 
-from haystacks import Task, task
-
 from unspool import RLM, Limits, Result
 from unspool.cli.progress import told
+from unspool.tasks import Task, make
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -22,8 +21,8 @@ def main() -> int:
     rlm = RLM(options.model, base_url=options.base_url, limits=Limits(turns=10, seconds=300))
     rows = []
     for seed in options.seeds:
-        asked = task(seed, options.chars)
-        stream = rlm.stream(asked.needle.question, asked.text)
+        asked = make("needle", seed, options.chars)
+        stream = rlm.stream(asked.question, asked.context)
         for event in stream:
             if options.verbose:
                 print("\n".join(told(event)), end="")
@@ -42,10 +41,11 @@ def main() -> int:
 def _row(asked: Task, result: Result) -> dict[str, object]:
     return {
         "seed": asked.seed,
-        "right": asked.needle.answer.lower() in str(result.answer).lower(),
+        "right": asked.score(result.answer) == 1.0,
         "answer": str(result.answer)[:80],
-        "wanted": asked.needle.answer,
-        "haystack": asked.haystack,
+        "wanted": asked.expected,
+        "domain": asked.domain,
+        "shape": asked.shape,
         "status": result.status,
         "turns": len(result.turns),
         "seconds": round(result.seconds, 1),

@@ -144,6 +144,7 @@ def test_labels_and_lengths(kind: Kind) -> None:
     if kind == "label":
         assert task.context.splitlines() == list(task.items)
         assert len(task.items) == len(task.labels) > 200
+        assert all(label in task.each for label in task.labels)
         assert task.expected in [task.labels.count(label) for label in set(task.labels)]
 
 

@@ -214,6 +214,7 @@ def _label(dice: Dice, seed: int, chars: int, *, data: Path | None, domain: str 
         sum(own == label for _, own in pairs),
         domain=way.name, shape="lines",
         items=tuple(text for text, _ in pairs), labels=tuple(own for _, own in pairs),
+        each=way.question,
     )  # fmt: skip
 
 

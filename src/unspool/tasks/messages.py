@@ -22,6 +22,15 @@ class Labelling:
     meanings: Mapping[str, str]
     """The labels, and how a question says what each is for."""
 
+    @property
+    def question(self) -> str:
+        """What to ask of one message."""
+        sorts = "; ".join(f"{label}: {self.noun} {text}" for label, text in self.meanings.items())
+        return (
+            f"Of which sort is the text below? {sorts}. Answer with one word:"
+            f" {', '.join(self.meanings)}."
+        )
+
 
 GENERATED: tuple[Labelling, ...] = (
     Labelling(

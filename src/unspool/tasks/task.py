@@ -37,6 +37,8 @@ class Task:
     """Of labels: the messages, in the text's order."""
     labels: tuple[str, ...] = field(default=(), repr=False)
     """Of labels: each message's own."""
+    each: str = ""
+    """Of labels: what to ask of one message, which goes below it."""
 
     def score(self, answer: object) -> float:
         """How right an answer is, from 0 to 1: forgiving of its form (numbers in words or with

@@ -14,7 +14,6 @@ from unspool.budget import Limits
 from unspool.config import from_environment
 from unspool.context.source import Context
 from unspool.ending import to_its_end
-from unspool.engine.packs import load as load_pack
 from unspool.engine.parts import Parts
 from unspool.engine.run import Run
 from unspool.errors import ConfigurationError, ModelError
@@ -32,8 +31,10 @@ from unspool.journals import (
     recorded_too,
     replayed,
     resumed,
+    warn_of_pack,
 )
 from unspool.ledger import Ledger
+from unspool.packs.reading import absolute
 from unspool.parsing import load as load_context
 from unspool.ports import Model, Sandbox
 from unspool.record import OnDifference
@@ -45,7 +46,7 @@ from unspool.spec import RunSpec
 from unspool.tools import Tools
 from unspool.types import Result, Usage
 from unspool.underway import Stream, UnderWay
-from unspool.wiring import Prices, Wiring, pack_for
+from unspool.wiring import Prices, Wiring, suited
 
 Isolation = Literal["confined", "none"]
 Caching = Literal["off", "run", "all"]
@@ -60,8 +61,9 @@ class RLM:
     `provider/name`, the bare name of a model at `base_url`, or an object with
     `unspool.ports.Model`'s methods. Without a model and without a key, the embedded model
     answers, and a warning says so. `prices` gives USD per million tokens (input, output
-    and optionally cached input) by model name. `pack` names the prompts to use; by default
-    they are chosen by the model's name. `retries` is how often a request is sent again when
+    and optionally cached input) by model name. `pack` names the prompts to use, or is the TOML file
+    that has them; `coder:-batching,-schema` leaves parts of them out. By default they are what
+    the model's profile says. `retries` is how often a request is sent again when
     its server is overloaded, out of reach or cuts the connection. `isolation="none"` lets the
     model's code do whatever this user may; without it a run is refused where the machine
     cannot confine. `sandbox` is where that code runs: `process`, `monty`, `docker`, the name
@@ -131,15 +133,15 @@ class RLM:
         self._models = {one.name: one for one in (self._root, self._sub, *self._children)}
         self._journal = _SHARED.journals.find(journal, settings, keep_contexts=keep_contexts)
         self._insists = journal is not None
-        self._packs = {name: load_pack(pack or pack_for(name)) for name in self._models}
+        self._profiles, self._packs = suited(self._models, pack, settings)
         self._setup = Setup(
             models=tuple(map(_written, (model, sub_model or model, *_each_depth(child_model)))),
             base_url=base_url,
             max_depth=max_depth,
             limits=limits or Limits(),
             prices=prices,
-            pack=pack,
-            packs={name: f"{one.name} {one.version}" for name, one in self._packs.items()},
+            pack=pack and absolute(pack),
+            packs={name: str(one) for name, one in self._packs.items()},
             retries=retries,
             isolation=isolation,
             tools=self._tools.offered,
@@ -386,6 +388,7 @@ class RLM:
             listen(RunEnded(run_id=task.run_id, at_s=task.ended.seconds, result=task.ended))
             return task.ended
         task = begun(self._journal, task, self._root.name, self._setup, insists=self._insists)
+        warn_of_pack(task, str(self._packs[self._root.name]))
         record, recording = task.record, task.recording
         spec = RunSpec(
             task.question,
@@ -407,6 +410,7 @@ class RLM:
             models=models,
             sandbox=task.sandbox or self._sandbox,
             packs=self._packs,
+            profiles=self._profiles,
             listen=listen if recording is None else recorded_too(recording, listen),
             stop=stop,
             stream=in_pieces,

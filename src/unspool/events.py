@@ -35,12 +35,15 @@ class RunStarted(Event):
     context_chars: int
     isolation: str
     pack: str
+    """Its name, and the parts that are switched off."""
     depth: int = 0
     parent_id: str | None = None
     key: str = ""
     """Of a child run: the same for the same question over the same context."""
     seed: int = 0
     """What is random in its REPL follows from this."""
+    pack_version: str = ""
+    """The hash of the pack's texts and sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

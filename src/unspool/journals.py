@@ -185,6 +185,22 @@ def begun(journal: Journal | None, task: Task, model: str, setup: Setup, *, insi
         return task
 
 
+def warn_of_pack(task: Task, pack: str) -> None:
+    """Says that a run goes on with other prompts than it began with."""
+    record, began = task.record, task.record.pack(task.run_id)
+    if not began or began == pack or record.closed or task.forked_from:
+        return
+    what = (
+        "is opened anew with those"
+        if record.on_difference == "anew"
+        else "keeps its opening as it was; to open it anew: on_difference='anew', or a fork"
+    )
+    warnings.warn(
+        f"run {task.run_id} began with the prompts {began}, and goes on with {pack}: it {what}.",
+        stacklevel=2,
+    )
+
+
 def recorded_too(
     recording: Recording, listen: Callable[[events.Event], None]
 ) -> Callable[[events.Event], None]:
@@ -262,7 +278,7 @@ def forked(
         raise JournalError(f"run {row.id} has turns 1 to {max(reached, default=0)}, no {turn}.")
     name = secrets.token_hex(6)
     before = tuple(renamed(before_turn(past.events, row.id, turn), row.id, name))
-    record = Record(before, on_difference, ended=True)
+    record = Record(before, on_difference, ended=True, openings=False)
     return Task(
         _question(row, past),
         context_of(journal, row, context, on_difference),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from unspool import events
-from unspool.types import Completion, Observation, Result, Usage
+from unspool.types import Completion, Message, Observation, Result, Usage
 
 OnDifference = Literal["stop", "record", "anew"]
 """What to do where cells come to something else than was recorded: stop with an error; go on
@@ -43,6 +43,8 @@ class _Run:
     calls: int = 0
     born: tuple[str, int] = ("", 0)
     """Whose cell asked for it, in which turn."""
+    opening: tuple[Message, ...] = ()
+    pack: str = ""
     end: Result | None = None
 
 
@@ -63,11 +65,12 @@ class Record:
         *,
         ended: bool = False,
         closed: bool = False,
+        openings: bool = True,
     ) -> None:
         self.on_difference = on_difference
         self.closed = closed
         """Nothing that is not in it is done: a cell that was cut off is not run again."""
-        self._ended = ended
+        self._ended, self._openings = ended, openings and on_difference != "anew"
         self.usage = Usage()
         """What was paid for all of it."""
         self.elapsed_s = 0.0
@@ -88,6 +91,17 @@ class Record:
         """What the root model said in that turn."""
         run = self._runs.get(run_id)
         return None if run is None else run.replies.get((turn, last))
+
+    def opening(self, run_id: str) -> tuple[Message, ...]:
+        """The messages that a run began with, to the letter, whatever its pack says by now.
+        Empty: it is to be opened as runs are today."""
+        run = self._runs.get(run_id)
+        return run.opening if run is not None and self._openings else ()
+
+    def pack(self, run_id: str) -> str:
+        """The prompts that a run began with, and their version; empty: that is not known."""
+        run = self._runs.get(run_id)
+        return "" if run is None else run.pack
 
     def call(self, key: str) -> Outcome | None:
         """What came of a sub-call of that key; each is given once."""
@@ -177,6 +191,8 @@ class Record:
             self._children[event.parent_id, event.key].append(event.run_id)
             self._runs[event.run_id].born = (event.parent_id, self._runs[event.parent_id].turn)
         self._seeds[event.run_id] = event.seed
+        if event.pack_version:
+            self._runs[event.run_id].pack = f"{event.pack} {event.pack_version}"
 
     def _root_answered(self, run: _Run, event: events.Replied | events.Unanswered) -> None:
         if isinstance(event, events.Unanswered):
@@ -185,6 +201,8 @@ class Record:
         if run.replies.get((event.turn, event.last)) != event.completion:  # else told again
             self.usage += event.completion.usage
         run.replies[event.turn, event.last] = event.completion
+        if event.turn == 1 and event.request is not None and not event.kept:
+            run.opening = event.request.messages
 
     def _cell_ended(self, run: _Run, event: events.CellEnded) -> None:
         seen, number = run.seen[event.turn], event.observation.cell.number

@@ -270,6 +270,8 @@ class Result:
     """What held the model's code, in one line."""
     recorded: Usage = Usage()
     """Of `usage`, what an earlier process has paid and the journal has given back."""
+    pack: str = ""
+    """The root's prompts, and their version."""
     reading: Read | None = field(default=None, repr=False, compare=False)
     """What the models have read; it keeps the context until it is first asked."""
 

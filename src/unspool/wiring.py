@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +12,10 @@ from unspool.config import Settings
 from unspool.errors import ConfigurationError, UnknownModel
 from unspool.models.gate import Gate, Gates
 from unspool.models.http import HttpPool
+from unspool.packs.pack import Pack
+from unspool.packs.reading import load
 from unspool.ports import Model
+from unspool.profiles import Profile, profile_of
 from unspool.types import Usage
 
 if TYPE_CHECKING:
@@ -161,14 +162,24 @@ def model_folder(settings: Settings) -> Path:
     return settings.home / "models"
 
 
-def pack_for(model: str) -> str:
-    """The pack that suits a model, by its name."""
-    small = model.startswith("local/") or _billions(model) is not None
-    return "small" if small else "general"
+def pack_folder(settings: Settings) -> Path:
+    """Where the user's own packs are."""
+    return settings.home / "packs"
 
 
-def _billions(model: str) -> float | None:
-    """The size in the name of a small model (`...-1.5b`), when it is below eight billion."""
-    found = re.findall(r"(?<![\w.])(\d+(?:\.\d+)?)b(?![a-z0-9])", os.path.basename(model.lower()))
-    sizes = [float(size) for size in found]
-    return sizes[0] if len(sizes) == 1 and sizes[0] < 8 else None
+def profile_folder(settings: Settings) -> Path:
+    """Where the user's own profiles are."""
+    return settings.home / "profiles"
+
+
+def suited(
+    models: Iterable[str], pack: str | None, settings: Settings
+) -> tuple[dict[str, Profile], dict[str, Pack]]:
+    """What is known of each model, and its prompts: `pack`, or what its profile says.
+
+    Raises:
+        ConfigurationError: there is no such pack, or a file of the user's has a fault.
+    """
+    profiles = {name: profile_of(name, profile_folder(settings)) for name in models}
+    own = pack_folder(settings)
+    return profiles, {name: load(pack or one.pack, own) for name, one in profiles.items()}

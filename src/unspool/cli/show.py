@@ -82,7 +82,8 @@ def _run(run: RunMade, turn: int | None = None) -> Iterator[str]:
         start = run.started
         size = f"{start.context_chars:,} characters ({visible(start.context_kind)})"
         models = f"{start.model}, sub-model {start.sub_model}"
-        yield f"{visible(models)}, reads {size}; pack {visible(start.pack)}"
+        pack = f"{start.pack} {start.pack_version}".strip()
+        yield f"{visible(models)}, reads {size}; pack {visible(pack)}"
         yield visible(start.isolation)
     for note in run.notes:
         yield visible(f"gone on: {note}")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from unspool.context.describe import describe
 from unspool.context.source import Context
-from unspool.engine.packs import Pack
 from unspool.engine.parts import Parts
+from unspool.packs.pack import Pack
 from unspool.spec import RunSpec
 from unspool.types import Message, Observation, Request
 
@@ -27,7 +27,7 @@ class History:
     """
 
     def __init__(self, spec: RunSpec, context: Context, parts: Parts) -> None:
-        pack = self._pack = parts.pack
+        pack = self._pack = parts.told(spec)
         self._turns = spec.limits.turns
         self._replies: set[str] = set()
         self._repeated = False
@@ -36,13 +36,11 @@ class History:
         told = describe(context, pack.preview_chars, joined=joined)
         shown = [told, *spec.earlier, *offers(spec, parts)]
         described = {**self._values, "context": "\n".join(shown)}
-        self.opening = pack.fill(pack.opening, described)
+        opening = Message("user", pack.fill(pack.opening, described))
+        new = (Message("system", pack.system), *pack.examples, opening)
+        self._messages = [*(parts.memory.record.opening(spec.run_id) or new)]
+        self.opening = self._messages[-1].content
         """The first message: the question, and what the context is."""
-        self._messages = [
-            Message("system", pack.system),
-            *pack.examples,
-            Message("user", self.opening),
-        ]
 
     def request(self) -> Request:
         """What to send to the root model now."""

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from unspool.context.source import Context
 from unspool.ending import to_its_end
-from unspool.engine.packs import Pack
 from unspool.errors import SandboxError
 from unspool.events import Event
 from unspool.memory import Memory
+from unspool.packs.pack import CHILD_RUNS, SUB_CALLS, Pack
 from unspool.ports import CallDoor, Model, Repl, Sandbox
+from unspool.profiles import Profile
 from unspool.spec import ReplSpec, RunSpec
 from unspool.tools import Tools
 
@@ -28,7 +29,9 @@ class Parts:
     """Those that a cell may ask for by name."""
     sandbox: Sandbox
     packs: Mapping[str, Pack]
-    """The prompts for each model, by its name; `""`: for any other."""
+    """The prompts for each model, by its name."""
+    profiles: Mapping[str, Profile]
+    """What is known of each model, by its name."""
     listen: Callable[[Event], None]
     stop: asyncio.Event
     """Set: every run of the tree ends as `cancelled`."""
@@ -51,7 +54,18 @@ class Parts:
 
     def pack_of(self, model: Model) -> Pack:
         """The prompts for a model."""
-        return self.packs.get(model.name) or self.packs[""]
+        return self.packs[model.name]
+
+    def profile_of(self, model: Model) -> Profile:
+        """What is known of a model."""
+        return self.profiles[model.name]
+
+    def told(self, run: RunSpec) -> Pack:
+        """The prompts as a run is told them: without what it cannot use."""
+        calls = (SUB_CALLS,) if run.max_depth > run.depth else ()
+        children = (CHILD_RUNS,) if run.max_depth > run.depth + 1 else ()
+        piece_chars = self.profile_of(self.sub).piece_chars
+        return self.pack.told((*calls, *children), piece_chars=piece_chars)
 
     def repl(self, run: RunSpec) -> ReplSpec:
         """What a run's REPL is opened with."""

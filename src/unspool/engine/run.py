@@ -56,7 +56,7 @@ class Run:
             emit=self._emit,
             allowed=spec.max_depth > spec.depth,
             child=self._child if spec.max_depth > spec.depth + 1 else None,
-            per_call=lambda model: parts.pack_of(model).items_per_call,
+            per_call=lambda model: parts.profile_of(model).items_per_call,
             memory=parts.memory,
             calls_made=parts.memory.record.calls_made(spec.run_id),
         )
@@ -113,6 +113,7 @@ class Run:
             error=error,
             isolation=isolation,
             reading=self._reading,
+            pack=str(self._parts.pack),
         )
         self._emit(events.RunEnded, result=result)
         return result
@@ -137,7 +138,8 @@ class Run:
             context_kind=self._context.kind,
             context_chars=self._context.chars,
             isolation=isolation,
-            pack=parts.pack.name,
+            pack=parts.pack.label,
+            pack_version=parts.pack.version,
             depth=spec.depth,
             parent_id=spec.parent_id,
             key=spec.key,

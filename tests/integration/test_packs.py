@@ -12,6 +12,8 @@ from support import ScriptedServer
 from unspool import RLM, ConfigurationError, Limits, events
 from unspool.cli.main import main
 from unspool.packs.reading import SHIPPED, load
+from unspool.profiles import Profile
+from unspool.tasks import make
 from unspool.testing.script import ChatRequest, Reply
 
 LOOK, END = cell("print(context)"), cell("FINAL(context[:3])")
@@ -122,3 +124,61 @@ def test_the_pack_of_a_recorded_run_is_shown(
     assert shown["result"]["pack"] == result.pack
     started = next(one for one in shown["events"] if one["event"] == events.RunStarted.__name__)
     assert f"{started['pack']} {started['pack_version']}" == result.pack
+
+
+def test_packs_are_listed_and_read_on_the_command_line(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(home / "packs", "mine", (SHIPPED / "tiny.toml").read_text())
+    assert main(["packs", "list"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == "PACK coder mine reasoning small tiny".split()
+    assert [row.endswith("(own)") for row in rows].index(True) == 2
+    assert main(["packs", "show", "coder:-look", "--model", "qwen3-coder", "--depth", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert str(load("coder:-look")) in shown
+    assert "pieces of up to about 200,000 characters" in shown
+    assert "rlm_query" in shown
+    assert "Look first" not in shown
+    assert main(["packs", "show", "none"]) == 1
+    assert "there are: coder, mine, reasoning, small, tiny" in capsys.readouterr().err
+
+
+def test_packs_are_tried_with_a_model(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tasks = [make("needle", 5, 3_000), make("count", 6, 3_000)]
+
+    def answerer(request: ChatRequest) -> Reply | str:
+        if request.last.endswith("further."):
+            return cell("FINAL(found)")
+        asked = str(request.messages[-1]["content"])
+        task = next(one for one in tasks if one.question in asked)
+        small = "nobody knows it" in str(request.messages[0]["content"])
+        return cell(f"found = {task.expected!r}" if small else "FINAL('' + 'no idea')")
+
+    with ScriptedServer(answerer) as server:
+        arguments = ["--model", "root", "--base-url", server.base_url, "--questions", "2"]
+        arguments += ["--chars", "3000", "--seed", "5"]
+        assert main(["packs", "test", "small", "tiny:-example", *arguments]) == 0
+    told = capsys.readouterr()
+    _, _, small, tiny = (row.split() for row in told.out.splitlines())
+    assert small[:4] == ["small", load("small").version, "2.0/2", "2.0"]
+    assert tiny[:4] == ["tiny:-example", load("tiny:-example").version, "0.0/2", "2.0"]
+    assert told.err.count("answered was 'no idea'") == 2
+
+
+def test_profiles_are_listed_and_read_on_the_command_line(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = Profile("mine", ("mine*",), "small", effective_tokens={"needle": 900}, measured="today")
+    written(home / "profiles", "mine", own.as_toml())
+    assert main(["profiles", "list"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row for row in rows if row.endswith("(measured, own)")] == [
+        next(row for row in rows if row.startswith("mine "))
+    ]
+    assert main(["profiles", "show", "mine-7"]) == 0
+    shown = capsys.readouterr().out
+    assert own.as_toml() in shown
+    assert "3,600 characters" in shown
+    assert main(["profiles", "show", "nobody"]) == 1
+    assert "unspool calibrate nobody" in capsys.readouterr().err

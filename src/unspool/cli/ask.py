@@ -131,6 +131,7 @@ def _rlm(options: argparse.Namespace, progress: Progress) -> RLM:
             base_url=options.base_url,
             sub_model=options.sub_model,
             limits=limits,
+            pack=options.pack,
             isolation=options.isolation,
             sandbox=options.sandbox,
             early=options.early,

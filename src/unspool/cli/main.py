@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from unspool import UnspoolError, __version__
 from unspool.cli.history import add_history, add_limits
+from unspool.cli.prompts import add_prompts
 
 EXIT_CODES = """exit codes:
   0    the answer is complete
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_ask(commands)
     add_history(commands)
     _add_models(commands)
+    add_prompts(commands)
     doctor = commands.add_parser("doctor", help="say what this machine has")
     doctor.set_defaults(command=_doctor)
     return parser
@@ -83,9 +85,7 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
             metavar="PATTERN",
             help=f"{text}, as .gitignore says it; may be given again",
         )
-    ask.add_argument("--model", help="provider/name; the embedded model if there is no key")
-    ask.add_argument("--sub-model", help="who answers sub-calls; by default the model itself")
-    ask.add_argument("--base-url", help="an OpenAI-compatible server; --model is then its name")
+    _add_who(ask)
     add_limits(ask, turns=30)
     ask.add_argument(
         "--isolation",
@@ -119,6 +119,18 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     ask.add_argument("--json", action="store_true", help="print the whole result as JSON")
     ask.add_argument("--quiet", action="store_true", help="print the answer and nothing else")
     ask.set_defaults(command=_ask)
+
+
+def _add_who(ask: argparse.ArgumentParser) -> None:
+    ask.add_argument("--model", help="provider/name; the embedded model if there is no key")
+    ask.add_argument("--sub-model", help="who answers sub-calls; by default the model itself")
+    ask.add_argument("--base-url", help="an OpenAI-compatible server; --model is then its name")
+    ask.add_argument(
+        "--pack",
+        metavar="NAME|FILE",
+        help="the prompts to use, 'NAME:-PART,-PART' without some (unspool packs list);"
+        " default: what the model's profile says",
+    )
 
 
 def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from unspool import UnspoolError, __version__
 from unspool.cli.history import add_history, add_limits
+from unspool.cli.measuring import add_calibrate
 from unspool.cli.prompts import add_prompts
 
 EXIT_CODES = """exit codes:
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add_history(commands)
     _add_models(commands)
     add_prompts(commands)
+    add_calibrate(commands)
     doctor = commands.add_parser("doctor", help="say what this machine has")
     doctor.set_defaults(command=_doctor)
     return parser

@@ -5,7 +5,7 @@ result = RLM(...).run(task.question, task.context)
 task.score(result.answer)           # 0.0 to 1.0
 """
 
-from unspool.tasks.made import make
+from unspool.tasks.made import VERSION, make
 from unspool.tasks.task import KINDS, Kind, Task
 
-__all__ = ["KINDS", "Kind", "Task", "make"]
+__all__ = ["KINDS", "VERSION", "Kind", "Task", "make"]

@@ -17,6 +17,8 @@ from unspool.tasks.records import RECORDS
 from unspool.tasks.rows import conditions, drawn
 from unspool.tasks.task import Kind, Task
 
+VERSION = 1
+"""Of what seeds give: kept answers are to tasks of one version."""
 FACTS, ASKED = 44, 4
 """How many facts a text of `needles` has, and how many are asked for."""
 _LOOKALIKES, _CHAINS = 24, 30

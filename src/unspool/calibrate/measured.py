@@ -1,0 +1,100 @@
+"""From kept answers to a profile."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from unspool.calibrate.curve import curves, effective
+from unspool.calibrate.kept import Kept, Row
+from unspool.calibrate.runs import best_pack, habits
+from unspool.profiles import Profile
+
+LEAST_SHARE = 0.5
+"""Of replies that hold code which runs: a model with less is better guided."""
+
+
+def file_name(model: str) -> str:
+    """What the profile of a model is called: its name, as far as file names can have it."""
+    return re.sub(r"[^\w.-]+", "-", model).strip("-.") or "model"
+
+
+def profile(kept: Kept, model: str, known: Profile, day: date) -> Profile:
+    """The profile that the answers make; what they do not tell stays as it was known."""
+    runs, items = kept.rows("run"), kept.rows("items")
+    found = {kind: effective(points) for kind, points in curves(kept.rows("length")).items()}
+    pack = best_pack(runs, known.pack) if runs else known.pack
+    seen = habits([row for row in runs if row["pack"] == pack])
+    made = replace(
+        known,
+        name=file_name(model),
+        models=(model,),
+        pack=pack,
+        effective_tokens={**known.effective_tokens, **found},
+        items_per_call=per_call(items) or known.items_per_call,
+        chunk_tokens=found.get("needle")
+        or known.chunk_tokens
+        or min(_shortest(kept), default=None),
+        measured=_told(kept, day),
+    )
+    if runs:
+        made = replace(
+            made,
+            codes=seen.codes,
+            fences=seen.fences,
+            batches=seen.batches,
+            stops=seen.stops,
+            strategy="rlm" if (seen.codes or 0.0) >= LEAST_SHARE else "guided",
+        )
+    return made
+
+
+def per_call(rows: Sequence[Row]) -> int | None:
+    """The most items in one request with which labels were as right as with the best number,
+    but for what chance makes; None where nothing was measured.
+
+    Numbers are compared over the messages that were labelled with each of them.
+    """
+    by_seed: dict[int, dict[int, Row]] = {}
+    for row in rows:
+        by_seed.setdefault(row["seed"], {})[row["per_call"]] = row
+    numbers = sorted({int(row["per_call"]) for row in rows})
+    common = [each for each in by_seed.values() if len(each) == len(numbers)]
+    if not common:
+        return None
+    of = sum(int(each[numbers[0]]["of"]) for each in common)
+    right = {n: sum(int(each[n]["right"]) for each in common) / of for n in numbers}
+    best = max(right.values())
+    chance = math.sqrt(max(best * (1 - best), 0.02) / of)
+    return max(n for n in numbers if right[n] >= best - chance)
+
+
+def _shortest(kept: Kept) -> list[int]:
+    return [
+        points[0].read for kind, points in curves(kept.rows("length")).items() if kind == "needle"
+    ]
+
+
+def _told(kept: Kept, day: date) -> str:
+    """When, on which seeds, how many answers."""
+    parts = []
+    for probe, words in (("length", "questions"), ("run", "runs"), ("items", "labelled lists")):
+        rows = kept.rows(probe)
+        if rows:
+            seeds = sorted({int(row["seed"]) for row in rows})
+            parts.append(f"{len(rows)} {words} (seeds {_ranges(seeds)})")
+    return f"{day.isoformat()}, unspool calibrate: {', '.join(parts)}" if parts else ""
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Sorted numbers, those that follow each other as first-last."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)

@@ -155,7 +155,7 @@ DOMAINS: tuple[Domain, ...] = (
         ),
         (
             "On what date did {s} become president of the chess society?",
-            "When was {s} elected president of the chess society?",
+            "On which day of which year was {s} elected president of the chess society?",
             "Give the date on which {s} took the chair of the chess society.",
         ),
         "On what dates did these people become president of the chess society:",

@@ -135,7 +135,7 @@ CHAINS: tuple[Chain, ...] = (
         (
             "On what date did the captain of the {s} get a pilot's licence?",
             "What is the date of the pilot's licence of the captain of the {s}?",
-            "When did whoever was captain of the {s} get the pilot's licence?",
+            "On which day of which year did the captain of the {s} get the pilot's licence?",
         ),
     ),
     Chain(
@@ -165,7 +165,7 @@ CHAINS: tuple[Chain, ...] = (
             "The birthday of {m} is {v}.",
         ),
         (
-            "When was the translator of the novel {s} born?",
+            "On which day of which year was the translator of the novel {s} born?",
             "What is the date of birth of whoever translated the novel {s}?",
             "On what date was the translator of the novel {s} born?",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import itertools
 import json
@@ -13,10 +14,15 @@ from typing import Any
 
 import pytest
 
+from unspool import RLM
+from unspool.calibrate import Plan, calibrate
 from unspool.calibrate.calibration import PER_CALL
 from unspool.calibrate.plain import ANSWER_ONLY, CHARS_PER_TOKEN, ITEMS
 from unspool.calibrate.runs import KINDS, task_of
 from unspool.cli.main import main
+from unspool.config import from_environment
+from unspool.models.gate import Gates
+from unspool.models.http import HttpPool
 from unspool.packs.reading import load
 from unspool.profiles.profile import Profile
 from unspool.profiles.reading import profile_of, read
@@ -24,6 +30,7 @@ from unspool.tasks import Kind, Task, make
 from unspool.tasks.messages import GENERATED
 from unspool.testing.script import ChatRequest, Reply
 from unspool.testing.server import ScriptedServer
+from unspool.wiring import Wiring
 
 MODEL = "student-1.5b"
 SEEDS = (3, 4, 5)
@@ -204,6 +211,39 @@ def test_a_profile_in_the_users_folder_is_the_one_that_runs_use(
     found: Profile = profile_of(MODEL, tmp_path / "profiles")
     assert found.effective_tokens["needle"] == 2_900
     assert shown.rstrip().endswith(str(tmp_path / "profiles" / f"{MODEL}.toml"))
+
+
+USD = 0.03
+
+
+async def test_no_more_is_spent_than_was_allowed(tmp_path: Path) -> None:
+    prices, http = {MODEL: (1.0, 1.0)}, HttpPool()
+    with ScriptedServer(Student()) as server:
+        wiring = Wiring(from_environment({}), http, Gates(), server.base_url, "sk", prices)
+        outcome = await calibrate(
+            wiring.model(MODEL),
+            Plan(SEEDS, packs=("small",), usd=USD, parallel=4),
+            tmp_path / "kept.jsonl",
+            known=profile_of(MODEL, None),
+            rlm=lambda pack, purse: RLM(
+                MODEL,
+                base_url=server.base_url,
+                api_key="sk",
+                pack=pack,
+                prices=prices,
+                limits=purse.limits(8, 60.0),
+                journal=False,
+            ),
+            day=datetime.date(2026, 11, 22),
+            say=lambda text: None,
+        )
+        await http.aclose()
+        spent = server.usage
+    assert not outcome.whole
+    probes = {row.get("probe") for row in _rows(tmp_path / "kept.jsonl")}
+    assert probes == {None, "length", "run", "items"}, "each stage has its share"
+    assert spent.tokens / 1e6 <= USD
+    assert outcome.profile.effective_tokens["needle"] > 0
 
 
 @pytest.mark.parametrize(

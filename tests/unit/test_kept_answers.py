@@ -116,13 +116,15 @@ def test_a_stage_ends_with_its_share_of_the_time_and_all_with_the_money() -> Non
     purse = Purse(60.0, 1.0, clock=lambda: now[0])
     purse.up_to(0.5)
     now[0] += 20
-    assert (purse.left_s, purse.left_usd, purse.empty) == (10.0, 1.0, False)
+    assert (purse.left_s, purse.left_usd, purse.empty) == (10.0, 0.5, False)
     assert purse.limits(4, most_s=3.0).seconds == 3.0
     now[0] += 20
     assert (purse.left_s, purse.empty) == (0.0, True)
     purse.up_to(1.0)
     assert purse.left_s == 20.0
-    purse.pay(Usage(microusd=1_000_001))
+    purse.pay(Usage(microusd=600_000))
+    assert (purse.limits(4, most_s=99.0).usd, purse.empty) == (0.4, False)
+    purse.up_to(0.5)
     assert (purse.left_usd, purse.empty) == (0.0, True)
 
 

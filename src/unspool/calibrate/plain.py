@@ -12,7 +12,6 @@ from unspool.budget import LimitReached
 from unspool.calibrate.kept import Kept, Row
 from unspool.calibrate.purse import Purse
 from unspool.errors import ContextTooLong, ModelError
-from unspool.ledger import Ledger
 from unspool.ports import Model
 from unspool.schema.asking import value_of_each
 from unspool.tasks import Kind, Task, make
@@ -102,17 +101,14 @@ class Plain:
         request = Request(tuple(messages), max_tokens=self._most, schema=wire)
         if self.purse.empty:
             raise Stopped
-        ledger = Ledger(self.purse.limits())
         try:
             async with (
                 asyncio.timeout(self.purse.left_s),
-                ledger.call(request, self._price) as call,
+                self.purse.ledger.call(request, self._price) as call,
             ):
                 return await call.pay(self.model.complete(call.request))
         except (LimitReached, TimeoutError) as reached:
             raise Stopped from reached
-        finally:
-            self.purse.pay(ledger.spent)
 
     @property
     def _most(self) -> int | None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from unspool.budget import Limits
+from unspool.ledger import Ledger
 from unspool.types import Usage
 
 
@@ -18,15 +19,27 @@ class Purse:
         self._seconds, self._usd, self._clock = seconds, usd, clock
         self._began_s = clock()
         self._share = 1.0
-        self.spent = Usage()
+        self._paid = Usage()
+        self.ledger = Ledger(Limits())
+        """Of the stage's requests that are no runs: many in flight keep to the limit too."""
+        self.up_to(1.0)
 
     def up_to(self, share: float) -> None:
-        """From now on, no more than this share of the whole time may be gone."""
+        """From now on, no more than this share of all time and all money may be gone."""
+        self._paid += self.ledger.spent
         self._share = share
+        self.ledger = Ledger(Limits())
+        if (usd := self.left_usd) is not None:
+            self.ledger = Ledger(Limits(usd=max(usd, 1e-6)))
 
     def pay(self, usage: Usage) -> None:
-        """Counts what was spent."""
-        self.spent += usage
+        """Counts what a run has spent."""
+        self._paid += usage
+
+    @property
+    def spent(self) -> Usage:
+        """All of it, so far."""
+        return self._paid + self.ledger.spent
 
     @property
     def left_s(self) -> float:
@@ -35,15 +48,16 @@ class Purse:
 
     @property
     def left_usd(self) -> float | None:
-        """Dollars that are left, not below 0; None: there is no limit."""
-        return None if self._usd is None else max(0.0, self._usd - self.spent.microusd / 1e6)
+        """Dollars that the stage still has, not below 0; None: there is no limit."""
+        if self._usd is None:
+            return None
+        return max(0.0, self._usd * self._share - self.spent.microusd / 1e6)
 
     @property
     def empty(self) -> bool:
         """Whether the stage has to end."""
         return self.left_s == 0 or self.left_usd == 0
 
-    def limits(self, turns: int = 30, most_s: float | None = None) -> Limits:
-        """Limits for what is done next; only where the purse is not empty."""
-        seconds = self.left_s if most_s is None else min(self.left_s, most_s)
-        return Limits(turns=turns, seconds=max(seconds, 1e-3), usd=self.left_usd or None)
+    def limits(self, turns: int, most_s: float) -> Limits:
+        """Limits of a run, where the purse is not empty."""
+        return Limits(turns=turns, seconds=max(min(self.left_s, most_s), 1e-3), usd=self.left_usd)

@@ -99,6 +99,9 @@ def test_facts_stand_in_the_text_once_and_a_wrong_one_is_no_answer(kind: Kind, s
         assert value not in facts.values()
         assert task.score(value) == 0.0
     assert task.score(task.context) == 0.0
+    for line in task.context.splitlines():
+        if not any(value in line for value in facts.values()):
+            assert task.score(line) == 0.0, "a name found on the way is no answer"
 
 
 @given(st.sampled_from(("count", "list")), SEEDS)

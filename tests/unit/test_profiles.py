@@ -73,6 +73,7 @@ def test_the_users_own_profiles_win(tmp_path: Path) -> None:
         ({"chunk_tokens": 50_000}, 200_000),
         ({"chunk_tokens": 777}, 3_100),
         ({"effective_tokens": {"needle": 9_000, "count": 1_000}}, 4_000),
+        ({"effective_tokens": {"needle": 9_000, "count": 0}}, 36_000),
         ({"window_tokens": 8_000}, 16_000),
         ({"chunk_tokens": 1}, 4),
     ],

@@ -30,7 +30,8 @@ class Profile:
     output_tokens: int | None = None
     """The longest reply, its reasoning included."""
     effective_tokens: Mapping[str, int] = field(default_factory=dict)
-    """The longest text that it really reads well, by kind of question."""
+    """The longest text that it really reads well, by kind of question; 0: not even a short one,
+    whatever its length."""
     codes: float | None = None
     """The share of its replies that hold code which runs; from 0 to 1, as those below."""
     fences: float | None = None
@@ -51,7 +52,8 @@ class Profile:
     @property
     def piece_chars(self) -> int:
         """How much text one sub-call to this model is to have, to two digits."""
-        read = self.chunk_tokens or min(self.effective_tokens.values(), default=None)
+        well = [tokens for tokens in self.effective_tokens.values() if tokens]
+        read = self.chunk_tokens or min(well, default=None)
         chars = PIECE_CHARS if read is None else read * CHARS_PER_TOKEN
         if self.window_tokens is not None:
             chars = min(chars, int(self.window_tokens * PIECE_SHARE) * CHARS_PER_TOKEN)

@@ -69,7 +69,7 @@ def conditions(shape: Shape, dice: Dice, model: Row) -> tuple[Condition, Conditi
     """Two conditions on different fields that the line `model` meets; one at most compares."""
     fields = dice.several(sorted(shape.words), len(shape.words))
     texts = [name for name in fields if isinstance(model[name], str)]
-    numbers = [name for name in fields if isinstance(model[name], int)]
+    numbers = [name for name in fields if isinstance(v := model[name], int) and v > 0]
     chosen = texts[:2]
     if numbers and dice.below(4) == 0:
         chosen = [*texts[:1], numbers[0]]

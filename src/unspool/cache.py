@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from unspool.errors import UnspoolError
+from unspool.types import Said
 
-Pay = Callable[[], Awaitable[str]]
-Find = Callable[[str], Awaitable[str | None]]
+Pay = Callable[[], Awaitable[Said]]
+Find = Callable[[str], Awaitable[Said | None]]
 
 
 class Cache:
@@ -19,9 +20,9 @@ class Cache:
 
     def __init__(self, *, on: bool = False, find: Find | None = None) -> None:
         self._on, self._find = on, find
-        self._replies: dict[str, asyncio.Future[str]] = {}
+        self._replies: dict[str, asyncio.Future[Said]] = {}
 
-    async def reply(self, key: str, pay: Pay) -> tuple[str, bool]:
+    async def reply(self, key: str, pay: Pay) -> tuple[Said, bool]:
         """The reply to that request, and whether it cost nothing. `pay` makes the call, once
         for all who ask for it meanwhile; one that fails, fails for all of them, and is made
         anew for who asks later. When it is cancelled, the next of them makes it.
@@ -39,7 +40,7 @@ class Cache:
                     raise
         return await self._first(key, pay)
 
-    async def _first(self, key: str, pay: Pay) -> tuple[str, bool]:
+    async def _first(self, key: str, pay: Pay) -> tuple[Said, bool]:
         mine = self._replies[key] = asyncio.get_running_loop().create_future()
         try:
             found = await self._find(key) if self._find is not None else None

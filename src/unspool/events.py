@@ -62,6 +62,21 @@ class ReplyGrew(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyCut(Event):
+    """The root model's output limit has cut its reply, and it is asked to go on: `Replied` has
+    the whole, and the usage of the last part."""
+
+    turn: int
+    completion: Completion
+    """This part."""
+    last: bool = False
+    source: Source = "model"
+    request: Request | None = None
+    """As of `Replied`; so is `kept`."""
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replied(Event):
     """The root model has answered."""
 
@@ -72,7 +87,8 @@ class Replied(Event):
     source: Source = "model"
     request: Request | None = None
     """What was sent; its messages go behind the first `kept` of those that were sent before it
-    in this run. None: it is told again from a record."""
+    in this run. None: it is told again from a record, or of a reply that was cut no more could
+    be had."""
     kept: int = 0
 
 
@@ -126,6 +142,8 @@ class CallEnded(Event):
     seconds: float
     error: str = ""
     source: Source = "model"
+    cut: bool = False
+    """The reply was cut at the output limit."""
     key: str = ""
     """The same for the same messages and parameters."""
     reply_key: str = ""

@@ -30,12 +30,24 @@ class RecordedTurn:
     feedback: str
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedReply:
+    """What a root model said in one turn, as far as it is known."""
+
+    cuts: tuple[Completion, ...] = ()
+    """The parts that its output limit had cut and that were gone on with."""
+    whole: Completion | None = None
+
+
 @dataclass(slots=True)
 class _Run:
     """What is known of one run of the tree."""
 
     turn: int = 0
     replies: dict[tuple[int, bool], Completion] = field(default_factory=dict)
+    cuts: dict[tuple[int, bool], list[Completion]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     seen: dict[int, list[Observation]] = field(default_factory=lambda: defaultdict(list))
     turns: dict[int, RecordedTurn] = field(default_factory=dict)
     failures: list[tuple[int, Outcome]] = field(default_factory=list)
@@ -87,10 +99,12 @@ class Record:
     def __bool__(self) -> bool:
         return bool(self._runs)
 
-    def reply(self, run_id: str, turn: int, *, last: bool = False) -> Completion | None:
+    def said(self, run_id: str, turn: int, *, last: bool = False) -> RecordedReply:
         """What the root model said in that turn."""
-        run = self._runs.get(run_id)
-        return None if run is None else run.replies.get((turn, last))
+        run, at = self._runs.get(run_id), (turn, last)
+        if run is None:
+            return RecordedReply()
+        return RecordedReply(tuple(run.cuts.get(at, ())), run.replies.get(at))
 
     def opening(self, run_id: str) -> tuple[Message, ...]:
         """The messages that a run began with, to the letter, whatever its pack says by now.
@@ -160,6 +174,7 @@ class Record:
         """Drops what was recorded of that run from that turn's end on, for it went otherwise."""
         run = self._runs[run_id]
         run.replies = {at: one for at, one in run.replies.items() if at[0] <= turn}
+        run.cuts = defaultdict(list, {at: one for at, one in run.cuts.items() if at[0] <= turn})
         run.turns = {at: one for at, one in run.turns.items() if at < turn}
         run.cells = {}
 
@@ -171,7 +186,7 @@ class Record:
                 self._run_started(event)
             case events.TurnStarted():
                 run.turn = event.turn
-            case events.Replied() | events.Unanswered():
+            case events.Replied() | events.ReplyCut() | events.Unanswered():
                 self._root_answered(run, event)
             case events.CellEnded():
                 self._cell_ended(run, event)
@@ -194,9 +209,15 @@ class Record:
         if event.pack_version:
             self._runs[event.run_id].pack = f"{event.pack} {event.pack_version}"
 
-    def _root_answered(self, run: _Run, event: events.Replied | events.Unanswered) -> None:
+    def _root_answered(
+        self, run: _Run, event: events.Replied | events.ReplyCut | events.Unanswered
+    ) -> None:
         if isinstance(event, events.Unanswered):
             self.usage += event.usage
+            return
+        if isinstance(event, events.ReplyCut):
+            self.usage += event.completion.usage
+            run.cuts[event.turn, event.last].append(event.completion)
             return
         if run.replies.get((event.turn, event.last)) != event.completion:  # else told again
             self.usage += event.completion.usage

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from unspool import events
 from unspool.types import Observation, SubCall, Turn, Usage
 
+Paid = events.Replied | events.ReplyCut | events.Unanswered | events.CallEnded
+"""What tells of requests that were paid for."""
+
 
 @dataclass(slots=True)
 class _Open:
@@ -51,7 +54,7 @@ class Trajectory:
 
     def add(self, event: events.Event) -> None:
         """Takes note of `event`."""
-        if isinstance(event, (events.Replied, events.Unanswered, events.CallEnded)):
+        if isinstance(event, Paid):
             self._spend(event)
         if event.run_id != self._run_id:
             return
@@ -83,8 +86,11 @@ class Trajectory:
             if number not in self._turns and (turn.reply or turn.calls):
                 self._turns[number] = turn.ended(number, "", at_s)
 
-    def _spend(self, event: events.Replied | events.Unanswered | events.CallEnded) -> None:
-        spent = event.completion.usage if isinstance(event, events.Replied) else event.usage
+    def _spend(self, event: Paid) -> None:
+        if isinstance(event, (events.Replied, events.ReplyCut)):
+            spent = event.completion.usage
+        else:
+            spent = event.usage
         self.usage += spent
         if getattr(event, "source", "") != "record":
             self.paid += spent

@@ -118,6 +118,14 @@ class Completion:
     """Reasoning that the server sent apart from the text."""
 
 
+class Said(NamedTuple):
+    """The text of a reply."""
+
+    text: str
+    cut: bool = False
+    """It ended at the output limit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One piece of code that a model wrote."""

@@ -14,6 +14,7 @@ from unspool.api import Caching
 from unspool.cache import Cache
 from unspool.errors import ModelError
 from unspool.testing.script import ChatRequest, Reply, turns
+from unspool.types import Said
 
 SAME = """
 from concurrent.futures import ThreadPoolExecutor
@@ -102,7 +103,7 @@ def test_a_wrong_choice_is_refused() -> None:
 async def test_a_call_that_fails_is_made_anew_and_one_that_is_given_up_by_the_next() -> None:
     cache, made = Cache(on=True), 0
 
-    async def fails() -> str:
+    async def fails() -> Said:
         nonlocal made
         made += 1
         await asyncio.sleep(0.01)
@@ -114,16 +115,16 @@ async def test_a_call_that_fails_is_made_anew_and_one_that_is_given_up_by_the_ne
     assert [str(one) for one in both] == ["down", "down"]
     assert made == 1
 
-    async def slow() -> str:
+    async def slow() -> Said:
         nonlocal made
         made += 1
         await asyncio.sleep(0.02)
-        return "x"
+        return Said("x")
 
     first = asyncio.create_task(cache.reply("k", slow))
     second = asyncio.create_task(cache.reply("k", slow))
     await asyncio.sleep(0.005)
     first.cancel()
-    assert await second == ("x", False)
-    assert await cache.reply("k", slow) == ("x", True)
+    assert await second == (Said("x"), False)
+    assert await cache.reply("k", slow) == (Said("x"), True)
     assert made == 3

@@ -121,7 +121,7 @@ class State:
             case events.ReplyGrew():
                 self._chars += len(event.text)
                 self._doing = f"the model writes ({self._chars:,} characters)"
-            case events.Replied():
+            case events.Replied() | events.ReplyCut():
                 self._usage += event.completion.usage
             case events.CellStarted():
                 self._doing = "running code"

@@ -100,7 +100,8 @@ def _run(run: RunMade, turn: int | None = None) -> Iterator[str]:
 
 
 def _turn(turn: TurnMade, *, whole: bool) -> Iterator[str]:
-    usage = sum((one.completion.usage for one in turn.replies), Usage())
+    parts = [one.completion for one in turn.cuts] + [one.completion for one in turn.replies]
+    usage = sum((one.usage for one in parts), Usage())
     yield f"turn {turn.number}" + (f"  (reply: {bill(usage)})" if turn.replies else "")
     for failure in turn.failures:
         yield visible(f"  no reply: {failure.error}")

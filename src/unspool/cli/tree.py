@@ -24,6 +24,8 @@ class TurnMade:
 
     number: int
     replies: list[events.Replied] = field(default_factory=list)
+    cuts: list[events.ReplyCut] = field(default_factory=list)
+    """Parts of a reply that were cut and gone on with."""
     failures: list[events.Unanswered] = field(default_factory=list)
     cells: dict[int, Cell] = field(default_factory=dict)
     seen: dict[int, Observation] = field(default_factory=dict)
@@ -92,6 +94,8 @@ def _add_to_turn(turn: TurnMade, event: events.Event) -> None:
     match event:
         case events.Replied():
             turn.replies.append(event)
+        case events.ReplyCut():
+            turn.cuts.append(event)
         case events.Unanswered():
             turn.failures.append(event)
         case events.CellStarted():

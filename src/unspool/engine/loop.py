@@ -15,8 +15,8 @@ from unspool.engine.cells import Reply, parse
 from unspool.engine.early import Early
 from unspool.engine.finish import UNGROUNDED, Judge, Verdict
 from unspool.engine.history import History, render
+from unspool.engine.long.root import Root
 from unspool.engine.parts import Parts, opened
-from unspool.engine.root import Root
 from unspool.errors import ModelError
 from unspool.events import Emit
 from unspool.ledger import Ledger
@@ -80,7 +80,7 @@ class Loop:
         for self._turn in range(1, most + 1):
             self._emit(events.TurnStarted, turn=self._turn)
             async with self._early(repl) as early:
-                completion = await self._root.ask(history.request(), self._turn, early.grew)
+                completion = await self._root.ask(history.request, self._turn, early.grew)
                 reply = await early.rest(parse(completion.text), completion)
             now = early.joined(await self._run_cells(reply, await repl), reply.hint)
             seen = self._again.seen(self._turn, now)
@@ -140,7 +140,7 @@ class Loop:
     async def _last_reply(self, history: History, repl: asyncio.Future[Repl]) -> None:
         """One more call when a limit is reached, and what can be had without it."""
         with suppress(LimitReached, ModelError):
-            completion = await self._root.ask(history.extract(), self._turn, last=True)
+            completion = await self._root.ask(history.extract, self._turn, last=True)
             reply = parse(completion.text)
             if reply.cells or reply.final is not None:
                 await self._run_cells(reply, await repl)

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from unspool.budget import LimitReached
+from unspool.engine.long.continuing import any_more, whole
 from unspool.errors import UnspoolError
 from unspool.events import CallEnded, CallRefused, CallStarted, Emit
-from unspool.foreign import ask, price_of
+from unspool.foreign import ask, output_tokens_of, price_of
 from unspool.keys import key_of_reply, key_of_request
 from unspool.ledger import Ledger
 from unspool.memory import Memory
@@ -20,7 +21,7 @@ from unspool.schema.asking import each, items_per_call, value_of, value_of_each
 from unspool.schema.faults import BadSchema
 from unspool.schema.items import text_of
 from unspool.schema.value import Schema
-from unspool.types import Message, Request, Source, Usage
+from unspool.types import Completion, Message, Request, Said, Source, Usage
 
 Child = Callable[[str, Any, Model | None, Schema | None], Awaitable[Any]]
 """Runs a child over a context, and gives its answer."""
@@ -110,22 +111,30 @@ class SubCalls:
         messages: tuple[Message, ...],
         wire: Mapping[str, Any] | None,
     ) -> str:
+        async def say(part: Request, _: Completion | None) -> Completion:
+            said = await self._said(model, part, name)
+            return Completion(said.text, Usage(), model.name, "length" if said.cut else "stop")
+
         request = Request(
             messages,
             schema=wire,
             tree_id=self._ledger.tree_id,
             hedge_s=self._ledger.limits.hedge_seconds,
         )
+        most = output_tokens_of(model)
+        return (await whole(say, request, worth=any_more, output_tokens=most)).text
+
+    async def _said(self, model: Model, request: Request, name: str | None) -> Said:
         key = key_of_request(request, name)
         asked = _Asked(model, request, key, key_of_reply(model, key))
-        reply, free = await self._memory.cache.reply(asked.reply_key, partial(self._told, asked))
+        said, free = await self._memory.cache.reply(asked.reply_key, partial(self._told, asked))
         if free:
             known = self._memory.record.call(key)  # so that no later call takes it
             source: Source = "cache" if known is None else "record"
-            self._emit_call(asked, source)(reply, Usage(cache_hits=1), 0.0, "")
-        return reply
+            self._emit_call(asked, source)(said, Usage(cache_hits=1), 0.0, "")
+        return said
 
-    async def _told(self, asked: _Asked) -> str:
+    async def _told(self, asked: _Asked) -> Said:
         """What the record has of such a call; else it is made."""
         known = self._memory.record.call(asked.key)
         if known is None:
@@ -136,31 +145,33 @@ class SubCalls:
                 raise
         if isinstance(known, CallRefused):
             raise SubCallError(known.error)
-        ended = self._emit_call(asked, "record")
-        ended(known.reply, known.usage, known.seconds, known.error)
+        said = Said(known.reply, known.cut)
+        self._emit_call(asked, "record")(said, known.usage, known.seconds, known.error)
         if known.error:
             raise SubCallError(known.error)
-        return known.reply
+        return said
 
-    async def _paid(self, asked: _Asked) -> str:
+    async def _paid(self, asked: _Asked) -> Said:
         model = asked.model
         call = self._ledger.call(asked.request, partial(price_of, model))
         async with self._slots, call:
             started_s = time.monotonic()
             ended = self._emit_call(asked, "model")
-            reply, error = "", "cancelled"
+            said, error = Said(""), "cancelled"
             try:
-                reply = (await call.pay(ask(model, call.request))).text
-                error = ""
+                completion = await call.pay(ask(model, call.request))
+                said, error = Said(completion.text, completion.finish == "length"), ""
             except UnspoolError as failed:
                 error = str(failed)
                 raise
             finally:
-                ended(reply, call.usage, time.monotonic() - started_s, error)
+                ended(said, call.usage, time.monotonic() - started_s, error)
         await self._memory.kept()
-        return reply
+        return said
 
-    def _emit_call(self, asked: _Asked, source: Source) -> Callable[[str, Usage, float, str], None]:
+    def _emit_call(
+        self, asked: _Asked, source: Source
+    ) -> Callable[[Said, Usage, float, str], None]:
         """Tells that a call begins; what it gives tells that it has ended."""
         self._count += 1
         number, model, messages = self._count, asked.model, asked.request.messages
@@ -174,13 +185,14 @@ class SubCalls:
             source=source,
         )
 
-        def ended(reply: str, usage: Usage, seconds: float, error: str) -> None:
+        def ended(said: Said, usage: Usage, seconds: float, error: str) -> None:
             self._emit(
                 CallEnded,
                 call=number,
                 model=model.name,
                 prompt_chars=sum(len(one.content) for one in messages),
-                reply=reply,
+                reply=said.text,
+                cut=said.cut,
                 usage=usage,
                 seconds=seconds,
                 error=error,

@@ -25,6 +25,7 @@ from unspool.journal.recording import Recording
 from unspool.journal.sharing import Exported
 from unspool.journal.store import connected, explained, fetch_text, for_reading
 from unspool.journal.writer import Writer
+from unspool.types import Said
 
 KEPT_CHARS = 64 << 20
 """A longer context is known by its hash alone."""
@@ -209,7 +210,7 @@ class Journal:
         """The hash that a context is known by."""
         return contexts.fingerprint(context, self._values)
 
-    async def find(self, key: str) -> str | None:
+    async def find(self, key: str) -> Said | None:
         """The reply that any run has had to a sub-call of that key."""
         return await asyncio.to_thread(self._find, key)
 
@@ -217,7 +218,7 @@ class Journal:
         """Writes what waits. The journal may be used again."""
         self.writer.close()
 
-    def _find(self, key: str) -> str | None:
+    def _find(self, key: str) -> Said | None:
         if not self.path.exists():
             return None
         with self._reading() as connection:
@@ -236,7 +237,7 @@ class Journal:
                 return None
         if not isinstance(found, events.CallEnded) or found.reply_key != key:
             return None  # its run has been removed
-        return found.reply
+        return Said(found.reply, found.cut)
 
     def _know(self, recording: Recording, about: About, context: Context) -> None:
         """Finds the hash of a context and keeps it, beside the run."""

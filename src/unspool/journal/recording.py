@@ -212,7 +212,7 @@ def _is_told_again(event: events.Event) -> bool:
 def _paid(event: events.Event) -> Usage:
     if _is_told_again(event):
         return Usage()
-    if isinstance(event, events.Replied):
+    if isinstance(event, (events.Replied, events.ReplyCut)):
         return event.completion.usage
     usage: Any = getattr(event, "usage", None)
     return usage if isinstance(usage, Usage) else Usage()

@@ -102,6 +102,15 @@ class Unanswered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryShortened(Event):
+    """The history did not fit in the root model's window: from here on more of its older turns
+    are summed up. What is summed up before it comes to that is not told of."""
+
+    turn: int
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CellStarted(Event):
     """A cell is about to run."""
 

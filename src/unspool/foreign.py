@@ -31,16 +31,3 @@ def price_of(model: Model, usage: Usage) -> int | None:
 def address_of(model: Model) -> str:
     """Where a model says that it is served; empty when it does not say."""
     return str(getattr(model, "address", ""))
-
-
-def output_tokens_of(model: Model) -> int | None:
-    """The longest reply that a model says it can write, in tokens; None when it does not say."""
-    most = getattr(model, "output_tokens", None)
-    return most if isinstance(most, int) else None
-
-
-def window_tokens_of(model: Model) -> int | None:
-    """The longest request with its reply that fits a model, in tokens; None when it does not
-    say."""
-    window = getattr(model, "window_tokens", None)
-    return window if isinstance(window, int) and window > 0 else None

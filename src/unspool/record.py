@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,6 +17,8 @@ as if they had come to what was recorded; or go on from what they have come to n
 
 Outcome = events.CallEnded | events.CallRefused
 """What came of a sub-call."""
+Asked = events.Replied | events.ReplyCut | events.Unanswered | events.HistoryShortened
+"""What came of asking a root model."""
 
 _CHANCE = re.compile(r"\b0x[0-9a-f]{6,}\b|\bunspool-[A-Za-z0-9_]{8}\b")
 """What is another one in each process: addresses in memory, and the names of its folders."""
@@ -37,6 +39,8 @@ class RecordedReply:
     cuts: tuple[Completion, ...] = ()
     """The parts that its output limit had cut and that were gone on with."""
     whole: Completion | None = None
+    shortened: int = 0
+    """How often the history was found too long for the model before that."""
 
 
 @dataclass(slots=True)
@@ -48,6 +52,7 @@ class _Run:
     cuts: dict[tuple[int, bool], list[Completion]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    shortened: Counter[tuple[int, bool]] = field(default_factory=Counter)
     seen: dict[int, list[Observation]] = field(default_factory=lambda: defaultdict(list))
     turns: dict[int, RecordedTurn] = field(default_factory=dict)
     failures: list[tuple[int, Outcome]] = field(default_factory=list)
@@ -104,7 +109,7 @@ class Record:
         run, at = self._runs.get(run_id), (turn, last)
         if run is None:
             return RecordedReply()
-        return RecordedReply(tuple(run.cuts.get(at, ())), run.replies.get(at))
+        return RecordedReply(tuple(run.cuts.get(at, ())), run.replies.get(at), run.shortened[at])
 
     def opening(self, run_id: str) -> tuple[Message, ...]:
         """The messages that a run began with, to the letter, whatever its pack says by now.
@@ -175,6 +180,7 @@ class Record:
         run = self._runs[run_id]
         run.replies = {at: one for at, one in run.replies.items() if at[0] <= turn}
         run.cuts = defaultdict(list, {at: one for at, one in run.cuts.items() if at[0] <= turn})
+        run.shortened = Counter({at: n for at, n in run.shortened.items() if at[0] <= turn})
         run.turns = {at: one for at, one in run.turns.items() if at < turn}
         run.cells = {}
 
@@ -186,8 +192,8 @@ class Record:
                 self._run_started(event)
             case events.TurnStarted():
                 run.turn = event.turn
-            case events.Replied() | events.ReplyCut() | events.Unanswered():
-                self._root_answered(run, event)
+            case one if isinstance(one, Asked):
+                self._root_asked(run, one)
             case events.CellEnded():
                 self._cell_ended(run, event)
             case events.CallEnded() | events.CallRefused():
@@ -209,12 +215,15 @@ class Record:
         if event.pack_version:
             self._runs[event.run_id].pack = f"{event.pack} {event.pack_version}"
 
-    def _root_answered(
-        self, run: _Run, event: events.Replied | events.ReplyCut | events.Unanswered
-    ) -> None:
+    def _root_asked(self, run: _Run, event: Asked) -> None:
+        if isinstance(event, events.HistoryShortened):
+            run.shortened[event.turn, event.last] += 1
+            return
         if isinstance(event, events.Unanswered):
             self.usage += event.usage
             return
+        if event.turn == 1 and event.request is not None and not event.kept:
+            run.opening = event.request.messages
         if isinstance(event, events.ReplyCut):
             self.usage += event.completion.usage
             run.cuts[event.turn, event.last].append(event.completion)
@@ -222,8 +231,6 @@ class Record:
         if run.replies.get((event.turn, event.last)) != event.completion:  # else told again
             self.usage += event.completion.usage
         run.replies[event.turn, event.last] = event.completion
-        if event.turn == 1 and event.request is not None and not event.kept:
-            run.opening = event.request.messages
 
     def _cell_ended(self, run: _Run, event: events.CellEnded) -> None:
         seen, number = run.seen[event.turn], event.observation.cell.number

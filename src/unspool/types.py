@@ -140,6 +140,9 @@ class Cell:
     question: str | None = None
     """The question that the REPL serves from now on, where that is not the one it was opened
     for: `question` is bound to it, and `answer` is a new one. None: as before."""
+    history: tuple[tuple[str, str], ...] | None = field(default=None, compare=False)
+    """Messages of the run, each as role and text: `history` is bound to a list of them, unless
+    a cell has bound that name to something of its own. None: as before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def test_a_reply_that_says_the_same_without_end_is_not_gone_on_with() -> None:
     assert (result.answer, len(server.requests)) == (4_400, 2)
 
 
-@pytest.mark.parametrize(("pack", "most"), [("small", 2), ("general", 9)])
+@pytest.mark.parametrize(("pack", "most"), [("small", 2), ("coder", 9)])
 def test_a_reply_that_never_comes_to_an_end_costs_so_much_and_no_more(pack: str, most: int) -> None:
     """A model whose replies are bounded on purpose is asked to go on once, and then only where
     it was within code."""

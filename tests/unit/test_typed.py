@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unspool.engine.history import clip
+from unspool.engine.long.short import clip
 from unspool.typed import facts, typed, typed_prompts
 
 TYPED = [

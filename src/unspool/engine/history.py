@@ -1,4 +1,4 @@
-"""The messages that the root model sees: they only ever grow at the end."""
+"""The messages that the root model sees: they grow at the end alone while they fit its window."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from collections.abc import Sequence
 
 from unspool.context.describe import describe
 from unspool.context.source import Context
+from unspool.engine.long.messages import Messages
+from unspool.engine.long.short import Exchange, clip
 from unspool.engine.parts import Parts
 from unspool.packs.pack import Pack
 from unspool.spec import RunSpec
-from unspool.types import Message, Observation, Request
+from unspool.types import Completion, Message, Observation, Request
 
 REPEATED = (
     "You have written exactly this before. Finish with FINAL, if the output shows the answer, or"
     " do something else: search for other words."
 )
 LEFT = "Left for this run and all its sub-calls: {}. Come to an answer before it is used up."
+CUT = "Your reply was longer than it may be, and its end is missing: write shorter ones."
 UNSTUCK = 0.8
 """Temperature after a repeated reply, where it is 0: else the same would come for ever."""
 
@@ -38,8 +41,14 @@ class History:
         described = {**self._values, "context": "\n".join(shown)}
         opening = Message("user", pack.fill(pack.opening, described))
         new = (Message("system", pack.system), *pack.examples, opening)
-        self._messages = [*(parts.memory.record.opening(spec.run_id) or new)]
-        self.opening = self._messages[-1].content
+        first = parts.memory.record.opening(spec.run_id) or new
+        self._messages = Messages(
+            first,
+            window_tokens=parts.profile_of(parts.root).window_tokens,
+            share=pack.history_share,
+            reply_tokens=pack.max_tokens,
+        )
+        self.opening = first[-1].content
         """The first message: the question, and what the context is."""
 
     def request(self) -> Request:
@@ -47,39 +56,61 @@ class History:
         pack = self._pack
         stuck = self._repeated and pack.temperature == 0
         return Request(
-            tuple(self._messages),
+            self._messages.now,
             max_tokens=pack.max_tokens,
             temperature=UNSTUCK if stuck else pack.temperature,
             stop=pack.stop,
         )
 
     def add(
-        self, reply: str, feedback: str, *, turn: int, left: str = "", before: str | None = None
+        self,
+        reply: Completion,
+        output: str,
+        seen: Sequence[Observation],
+        *,
+        turn: int,
+        left: str = "",
+        before: str | None = None,
     ) -> str:
         """Appends a reply and what came of it; gives the message that the model is shown.
 
         `left` says what is left of the limits of which little is; `before` is what the model
         was shown when this was run before, word for word.
         """
-        pack = self._pack
+        pack, text = self._pack, reply.text
         values = {**self._values, "turn": str(turn + 1)}
         last = turn + 1 >= self._turns
-        self._repeated = reply.strip() in self._replies
-        self._replies.add(reply.strip())
-        again = REPEATED if self._repeated else ""
-        scarce = LEFT.format(left) if left else ""
-        parts = [feedback, again, scarce, pack.last_turn if last else "", pack.reminder]
+        self._repeated = text.strip() in self._replies
+        self._replies.add(text.strip())
+        output = clip(output, self._messages.room(pack.output_chars + pack.error_chars))
+        parts = [
+            output,
+            CUT if reply.finish == "length" else "",
+            REPEATED if self._repeated else "",
+            LEFT.format(left) if left else "",
+            pack.last_turn if last else "",
+            pack.reminder,
+        ]
         shown = "\n\n".join(
-            pack.fill(part, values) if part != feedback else part for part in parts if part
+            pack.fill(part, values) if part != output else part for part in parts if part
         )
         shown = shown if before is None else before
-        self._messages += [Message("assistant", reply or "(empty)"), Message("user", shown)]
+        self._messages.add(Exchange(turn, text, output, shown, tuple(seen)), reply)
         return shown
+
+    def shrink(self) -> bool:
+        """Makes it shorter, for it did not fit in the model's window; False when it cannot be."""
+        return self._messages.shrink()
+
+    def told(self) -> tuple[tuple[str, str], ...] | None:
+        """All of it as role and text, from the question on; None as long as the model is shown
+        all of it."""
+        return self._messages.told()
 
     def extract(self) -> Request:
         """Asks for the answer in plain words, when there are no turns left."""
         text = self._pack.fill(self._pack.extract, self._values)
-        *earlier, last = self._messages
+        *earlier, last = self._messages.now
         final = Message("user", f"{last.content}\n\n{text}")
         return Request((*earlier, final), max_tokens=self._pack.max_tokens, temperature=0.0)
 
@@ -116,13 +147,3 @@ def _render_one(one: Observation, room: int, error_room: int) -> str:
     parts.append(clip(one.error, error_room, head_share=0.3))
     parts += [f"({note})" for note in one.notes]
     return "\n".join(part for part in parts if part) or "(no output: print what you want to see)"
-
-
-def clip(text: str, limit: int, *, head_share: float = 0.6) -> str:
-    """The head and the tail of a text, and between them how much is missing."""
-    if len(text) <= limit:
-        return text
-    head = int(limit * head_share)
-    tail = limit - head
-    cut = len(text) - head - tail
-    return f"{text[:head]}\n... [{cut:,} characters cut] ...\n{text[len(text) - tail :]}"

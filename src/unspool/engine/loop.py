@@ -15,8 +15,8 @@ from unspool.engine.cells import Reply, parse
 from unspool.engine.early import Early
 from unspool.engine.finish import UNGROUNDED, Judge, Verdict
 from unspool.engine.history import History, render
-from unspool.engine.long.root import Root
 from unspool.engine.parts import Parts, opened
+from unspool.engine.root import Root
 from unspool.errors import ModelError
 from unspool.events import Emit
 from unspool.ledger import Ledger
@@ -59,7 +59,7 @@ class Loop:
         spec, pack = self._spec, self._parts.pack
         history = History(spec, self._context, self._parts)
         judge = Judge(history.opening, strict=pack.check_typed, schema=spec.schema)
-        async with opened(self._parts, self._context, spec, self._door) as repl:
+        async with opened(self._parts, self._context, spec, self._door, history.told) as repl:
             try:
                 await self._turns(history, judge, repl)
             except LimitReached as reached:
@@ -80,7 +80,7 @@ class Loop:
         for self._turn in range(1, most + 1):
             self._emit(events.TurnStarted, turn=self._turn)
             async with self._early(repl) as early:
-                completion = await self._root.ask(history.request, self._turn, early.grew)
+                completion = await self._root.ask(history, self._turn, early.grew)
                 reply = await early.rest(parse(completion.text), completion)
             now = early.joined(await self._run_cells(reply, await repl), reply.hint)
             seen = self._again.seen(self._turn, now)
@@ -90,13 +90,8 @@ class Loop:
                 return
             shown = self._feedback(reply, seen, verdict)
             judge.note(shown, looked=any(one.text for one in seen))
-            shown = history.add(
-                completion.text,
-                shown,
-                turn=self._turn,
-                left=self._ledger.left(),
-                before=self._again.feedback(self._turn),
-            )
+            left, before = self._ledger.left(), self._again.feedback(self._turn)
+            shown = history.add(completion, shown, seen, turn=self._turn, left=left, before=before)
             self._emit(events.TurnEnded, turn=self._turn, feedback=shown)
         self._turn += 1
         raise LimitReached("turns", "all turns are used up")
@@ -140,7 +135,7 @@ class Loop:
     async def _last_reply(self, history: History, repl: asyncio.Future[Repl]) -> None:
         """One more call when a limit is reached, and what can be had without it."""
         with suppress(LimitReached, ModelError):
-            completion = await self._root.ask(history.extract, self._turn, last=True)
+            completion = await self._root.ask(history, self._turn, last=True)
             reply = parse(completion.text)
             if reply.cells or reply.final is not None:
                 await self._run_cells(reply, await repl)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from unspool.context.source import Context
 from unspool.ending import to_its_end
+from unspool.engine.long.recalling import Recalling, Told
 from unspool.errors import SandboxError
 from unspool.events import Event
 from unspool.memory import Memory
@@ -87,10 +88,15 @@ class Parts:
 
 @asynccontextmanager
 async def opened(
-    parts: Parts, context: Context, spec: RunSpec, door: CallDoor
+    parts: Parts, context: Context, spec: RunSpec, door: CallDoor, told: Told
 ) -> AsyncIterator[asyncio.Future[Repl]]:
-    """A REPL that gets ready while the first request is under way; closed in any case."""
-    opening = asyncio.ensure_future(parts.sandbox.open(context, door, parts.repl(spec)))
+    """A REPL that gets ready while the first request is under way; closed in any case. Its
+    cells find what is `told` of the history."""
+
+    async def open_() -> Repl:
+        return Recalling(await parts.sandbox.open(context, door, parts.repl(spec)), told)
+
+    opening: asyncio.Future[Repl] = asyncio.ensure_future(open_())
     try:
         yield opening
     finally:

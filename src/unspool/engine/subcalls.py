@@ -12,7 +12,7 @@ from unspool.budget import LimitReached
 from unspool.engine.long.continuing import any_more, whole
 from unspool.errors import UnspoolError
 from unspool.events import CallEnded, CallRefused, CallStarted, Emit
-from unspool.foreign import ask, output_tokens_of, price_of
+from unspool.foreign import ask, price_of
 from unspool.keys import key_of_reply, key_of_request
 from unspool.ledger import Ledger
 from unspool.memory import Memory
@@ -121,8 +121,7 @@ class SubCalls:
             tree_id=self._ledger.tree_id,
             hedge_s=self._ledger.limits.hedge_seconds,
         )
-        most = output_tokens_of(model)
-        return (await whole(say, request, worth=any_more, output_tokens=most)).text
+        return (await whole(say, request, worth=any_more)).text
 
     async def _said(self, model: Model, request: Request, name: str | None) -> Said:
         key = key_of_request(request, name)

@@ -58,6 +58,8 @@ class Pack:
     """Shown of one traceback; its end is the last to go."""
     preview_chars: int = 600
     """Shown of the context in the first message."""
+    history_share: float = 0.6
+    """Of the model's window, for the history: beyond it, older turns are summed up."""
     check_typed: bool = False
     """Send back what the model typed and cannot know: an answer with a number or a name that
     it has not been shown, a sub-call whose prompt has nothing of the context in it."""

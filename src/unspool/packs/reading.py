@@ -19,6 +19,7 @@ SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "output_chars": int,
     "error_chars": int,
     "preview_chars": int,
+    "history_share": float,
     "check_typed": bool,
     "nearest": bool,
     "max_tokens": int,

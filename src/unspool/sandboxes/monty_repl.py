@@ -157,6 +157,8 @@ class MontyRepl:
             notes.append(LOST)
         if cell.question is not None:
             await self._serves(cell.question)
+        if cell.history is not None and "history" not in self._names:
+            await self._feed("None", inputs={"history": given([*cell.history])})
         await self._keep()
         code = given(cell.code.replace("\r\n", "\n").replace("\r", "\n"))
         reading = read(code, self._hosted.awaitable)

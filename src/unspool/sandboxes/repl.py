@@ -396,7 +396,7 @@ class ProcessRepl:
 
 def _command(cell: Cell) -> dict[str, Any]:
     command: dict[str, Any] = {"op": "run", "number": cell.number, "code": cell.code}
-    given = {"clock": cell.clock, "question": cell.question}
+    given = {"clock": cell.clock, "question": cell.question, "history": cell.history}
     return command | {name: value for name, value in given.items() if value is not None}
 
 

@@ -13,7 +13,6 @@ from unspool.engine.long.continuing import MOST, MOST_BOUNDED, more_code, more_o
 from unspool.engine.parts import Parts
 from unspool.errors import ModelRefused
 from unspool.events import Emit
-from unspool.foreign import output_tokens_of
 from unspool.record import RecordedReply
 from unspool.types import Completion, OnText, Request, Source
 
@@ -81,7 +80,7 @@ class InParts:
                 request,
                 worth=more_of_code if bounded else more_code,
                 most=MOST_BOUNDED if bounded else MOST,
-                output_tokens=output_tokens_of(self._parts.root),
+                output_tokens=self._parts.profile_of(self._parts.root).output_tokens,
             )
         except ModelRefused as silent:
             if self._part is not None:

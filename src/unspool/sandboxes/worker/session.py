@@ -88,6 +88,7 @@ class Session:
         self._checkpoints = Checkpoints(lifeline, self._channel.hang_up, nature.chance)
         self._namespace = fresh_main().__dict__
         self._ending = Ending(self._namespace)
+        self._told: list[tuple[str, str]] | None = None
         self._ahead = Ahead(self._channel, self._namespace)
         self._own = self._offer(whole, opening)
         awaitable = (name for name, one in self._own.items() if hasattr(one, "aio"))
@@ -172,6 +173,7 @@ class Session:
             self._clock.begin(command.get("clock"))
             try:
                 self._serves(command.get("question"))
+                self._recalls(command.get("history"))
                 self._send_done(self._run(number, code))
             except Exception as broken:  # a cell has broken what its report is made with
                 self._send_done(_report(number, error=self._explained(broken)))
@@ -185,6 +187,11 @@ class Session:
         for name in ("FINAL", "FINAL_VAR"):
             self._own[name] = self._namespace[name] = getattr(self._ending, name)
         self._search.ask(question)
+
+    def _recalls(self, told: Sequence[Sequence[str]] | None) -> None:
+        """Binds `history`, unless a cell has made a variable of that name."""
+        if told is not None and self._namespace.get("history", self._told) is self._told:
+            self._told = self._namespace["history"] = [(role, text) for role, text in told]
 
     def _keep(self, after: int) -> None:
         """Has a second process keep the state of this one, or is that process, much later."""

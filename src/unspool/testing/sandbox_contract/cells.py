@@ -9,7 +9,7 @@ from typing import Any
 
 from unspool.context.source import Context, Document
 from unspool.testing.sandbox_contract.promises import Rooms, holds, promise, ready, same
-from unspool.types import Answer
+from unspool.types import Answer, Cell
 
 
 class CellPromises:
@@ -60,6 +60,19 @@ class CellPromises:
     async def test_the_question_is_bound(self, rooms: Rooms) -> None:
         run = await rooms.open(question="how 'many'?")
         same(ready(await run("FINAL(question)")), "how 'many'?")
+
+    @promise()
+    async def test_the_history_is_bound_to_a_name_that_no_cell_has_taken(
+        self, rooms: Rooms
+    ) -> None:
+        run = await rooms.open()
+        told = (("user", "what?"), ("assistant", "it's\n```"))
+        code = "FINAL([list(one) for one in history])"
+        for number in (1, 2):
+            seen = await run.repl.run(Cell(code, number, history=told[:number]))
+            same(ready(seen), [list(one) for one in told[:number]])
+        await run.repl.run(Cell("history = 'mine'", 3, history=told))
+        same(ready(await run.repl.run(Cell("FINAL(history)", 4, history=told))), "mine")
 
     @promise()
     async def test_search_finds_lines_and_the_nearest_where_none_matches(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from unspool import events
+from unspool.engine.history import History
 from unspool.engine.long.parts import InParts
 from unspool.engine.parts import Parts
 from unspool.errors import ContextTooLong
@@ -26,17 +26,16 @@ class Root:
 
     async def ask(
         self,
-        made: Callable[[], Request],
+        history: History,
         turn: int,
         on_text: OnText | None = None,
         *,
         last: bool = False,
-        shrink: Callable[[], bool] = lambda: False,
     ) -> Completion:
-        """The reply of one turn to the request that is `made`, gone on with where the output
-        limit cuts it; one too long for the model is made again if `shrink` can shorten it.
-        From then on the price of another one is set aside for the run, which only `last` may
-        take. `on_text` gets it in pieces; a reply that breaks off then counts as far as it came.
+        """The reply of one turn, gone on with where the output limit cuts it; a history that is
+        too long for the model is made shorter if it can be. From then on the price of another
+        reply is set aside for the run, which only `last` may take. `on_text` gets it in pieces;
+        a reply that breaks off then counts as far as it came.
 
         Raises:
             LimitReached: there is not enough left; nothing was sent.
@@ -46,7 +45,8 @@ class Root:
 
         def sent() -> Request:
             tree_id, streamed = self._ledger.tree_id, on_text is not None
-            return replace(made(), tree_id=tree_id, is_root=True, partial=streamed)
+            made = history.extract() if last else history.request()
+            return replace(made, tree_id=tree_id, is_root=True, partial=streamed)
 
         def grew(text: str) -> None:
             if self._parts.stream:
@@ -58,13 +58,16 @@ class Root:
         paid = partial(self._paid, turn, self._run_id if last else None)
         reply = InParts(self._parts, turn, last=last, paid=paid, emit=self._emit, kept=self._kept)
         shown = grew if self._parts.stream or on_text is not None else None
+        for _ in range(known.shortened):
+            history.shrink()
         while True:
             try:
                 completion = reply.again(known, on_text) or await reply.whole(sent(), known, shown)
                 break
             except ContextTooLong:
-                if not shrink():
+                if not history.shrink():
                     raise
+                self._emit(events.HistoryShortened, turn=turn, last=last)
         if last:
             self._ledger.close(self._run_id)
         else:

@@ -22,7 +22,15 @@ settings.load_profile("soak" if "UNSPOOL_SOAK_KILLS" in os.environ else "any mac
 """New examples are looked for by `make soak`; what has to pass before anything lands is the same
 each time."""
 
-KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "UNSPOOL_MODEL", "OPENROUTER_API_KEY")
+KEYS = (
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "UNSPOOL_MODEL",
+    "OPENROUTER_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "GEMINI_API_KEY",
+    "GOOGLE_API_KEY",
+)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -33,7 +33,10 @@ class Wiring:
     http: HttpPool
     gates: Gates
     base_url: str | None = None
-    """An OpenAI-compatible server: a string is then the name that it calls its model."""
+    """A server: a string is then the name that it calls its model. It is asked as an
+    OpenAI-compatible one, but for `anthropic/...`, `google/gemini...` and OpenAI's models that
+    reason, which are asked in their own format, unless the server is known as another's or the
+    address ends in `/chat/completions`."""
     api_key: str | None = field(default=None, repr=False)
     prices: Prices | None = None
     retries: int = 5
@@ -57,9 +60,10 @@ class Wiring:
             return _checked(given)
         if not given.strip():
             raise UnknownModel("the model's name is empty: give one like 'openai/NAME'.")
-        if self.base_url:
-            return self._served(given, given, self.base_url)
         provider, slash, name = given.partition("/")
+        if self.base_url:
+            row = _speaker(provider, name, self.base_url)
+            return self._served(given, name if row else given, self.base_url, row)
         if not slash or not name:
             return self._bare(given)
         if provider == "local":
@@ -82,27 +86,32 @@ class Wiring:
         if made is not None:
             return _checked(made(name))
         row = find(provider)
-        if row.key and not (self.api_key or self.settings.key(row.key)):
+        if row.key and not (self.api_key or self._key(row)):
             raise ConfigurationError(
-                f"the model '{provider}/{name}' needs a key: set {row.key}, or give api_key=."
+                f"the model '{provider}/{name}' needs a key: set {' or '.join(row.keys)}, or give"
+                " api_key=."
             )
         return self._served(f"{provider}/{name}", name, row.base_url, row)
 
     def _served(self, shown: str, name: str, url: str, row: Provider | None = None) -> Model:
-        from unspool.models.chat import ChatModel
+        from unspool.models.speech import format_of
+        from unspool.models.wire import WireModel
 
-        variable = row.key if row else "OPENAI_API_KEY"
-        key = self.api_key or (self.settings.key(variable) if variable else None)
-        chat = ChatModel(
+        key = self.api_key or self._key(row)
+        wire = WireModel(
             shown,
             model=name,
+            format=format_of(row, name),
             base_url=url,
             api_key=key,
             http=self.http,
-            quirks=row.quirks(name) if row else None,
             pricer=self._pricer(name, row, url),
         )
-        return wrapped(chat, self.gates.at(url, key, name), attempts=self.retries + 1)
+        return wrapped(wire, self.gates.at(url, key, name), attempts=self.retries + 1)
+
+    def _key(self, row: Provider | None) -> str | None:
+        variables = row.keys if row else ("OPENAI_API_KEY",)
+        return next(filter(None, map(self.settings.key, variables)), None)
 
     def _embedded(self, name: str) -> Model:
         from unspool.models.local.catalog import find
@@ -139,6 +148,21 @@ def wrapped(wire: Model, gate: Gate, *, attempts: int) -> Model:
     from unspool.models.wrap.retry import Retry
 
     return Retry(Limit(Hedge(wire, Limit(wire, gate)), gate), attempts=attempts)
+
+
+def _speaker(provider: str, name: str, url: str) -> Provider | None:
+    """The provider whose own format a model is asked in at `url`; None: chat completions, by
+    the whole string, which is how servers of others' models call them."""
+    from unspool.models.providers import providers
+
+    row = providers().get(provider)
+    if row is None or not name or url.rstrip("/").endswith("/chat/completions"):
+        return None
+    if row.speech_of(name) == "chat" or (provider == "google" and not name.startswith("gemini")):
+        return None
+    host = urlsplit(url).hostname
+    others = (one.base_url for one in providers().values() if one != row and not one.local)
+    return None if host in {urlsplit(other).hostname for other in others} else row
 
 
 def _on_this_machine(url: str) -> bool:

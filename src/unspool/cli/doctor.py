@@ -111,8 +111,7 @@ def _extras() -> Iterator[str]:
 def _keys(settings: Settings) -> Iterator[str]:
     """The variables that hold a key; never what is in them."""
     for provider in providers().values():
-        if provider.key and settings.key(provider.key):
-            yield provider.key
+        yield from (name for name in provider.keys if settings.key(name))
 
 
 def _disk(settings: Settings) -> str:

@@ -115,12 +115,12 @@ def usage_of(body: Mapping[str, Any], *, prompt_chars: int, reply_chars: int) ->
     )
 
 
-def cost_of(body: Mapping[str, Any], usage: Usage, pricer: Pricer | None) -> int | None:
-    """The cost in microusd: what the server billed, else what `pricer` says."""
+def billed_microusd(body: Mapping[str, Any]) -> int | None:
+    """What the server says that it charged, in microusd; None where it does not say."""
     billed = _mapping(body.get("usage")).get("cost")
     if isinstance(billed, int | float) and not isinstance(billed, bool) and billed >= 0:
         return -int(-billed * 1_000_000 // 1)
-    return None if pricer is None else pricer(usage)
+    return None
 
 
 def mended(text: str) -> str:

@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
 from unspool.errors import UnknownModel
+
+Speech = Literal["chat", "responses", "anthropic", "gemini"]
+"""The wire formats: chat completions, OpenAI's Responses, Anthropic's Messages, Google's
+generateContent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """How a server departs from the common form of `/chat/completions`."""
+    """How a server departs from the common form of its format."""
 
     max_tokens_field: str = "max_tokens"
     stream_usage: bool = True
@@ -21,7 +26,8 @@ class Quirks:
     json_schema: bool = True
     """False: it cannot hold a reply to a JSON schema."""
     refused: frozenset[str] = frozenset()
-    """Fields that are left out of requests: `temperature`, `stop`."""
+    """Fields that are left out of requests: `temperature`, `stop`. `prefill`: the assistant
+    may not have the last word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +36,14 @@ class Provider:
 
     name: str
     base_url: str
-    """Ends before `/chat/completions`."""
+    """Ends before what the format adds: `/chat/completions`, `/messages`, `/responses`,
+    `/models/NAME:generateContent`."""
     key: str | None = None
     """The environment variable that holds the key; None: no key is needed."""
+    also_keys: tuple[str, ...] = ()
+    """Other variables that may hold it."""
+    speaks: Speech = "chat"
+    """The wire format of its models, but for those of `speech`."""
     local: bool = False
     """True: the server is the user's own; its calls cost nothing."""
     prices: str | None = None
@@ -42,6 +53,18 @@ class Provider:
     json_schema: bool = True
     refused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Fields that models refuse, by the beginning of the model's name."""
+    speech: Mapping[str, Speech] = field(default_factory=dict)
+    """Models that speak another format, by the beginning of the name; the longest counts."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The variables that may hold the key; the first that is set counts."""
+        return (self.key, *self.also_keys) if self.key else ()
+
+    def speech_of(self, model: str) -> Speech:
+        """The wire format that `model` is asked in."""
+        fitting = [beginning for beginning in self.speech if model.startswith(beginning)]
+        return self.speech[max(fitting, key=len)] if fitting else self.speaks
 
     def quirks(self, model: str) -> Quirks:
         """The quirks that hold for `model`."""
@@ -82,4 +105,5 @@ def _provider(name: str, row: dict[str, object]) -> Provider:
     refused = row.pop("refused", {})
     assert isinstance(refused, dict)
     fields = {model: tuple(names) for model, names in refused.items()}
+    row["also_keys"] = tuple(row.get("also_keys", ()))  # type: ignore[arg-type]
     return Provider(name=name, refused=fields, **row)  # type: ignore[arg-type]

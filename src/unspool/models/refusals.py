@@ -19,12 +19,16 @@ _HEALING = frozenset({408, 409, 425, 429})
 _NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|maximum context length|maximum prompt length"
-    r"|maximum model length|max_model_len|context (?:size|length|window)|prompt is too long"
+    r"|maximum model length|max_model_len|context (?:size|length|window|limit)|prompt is too long"
     r"|prompt too long|request too large|reduce the length|input token count"
     r"|inputs?`? must have (?:less|fewer)|too many (?:input )?tokens|input is too long",
     re.IGNORECASE,
 )
-_LOOKS_SECRET = re.compile(r"\b(?:sk|gsk|csk|xai|nvapi|hf)[-_][\w*.-]{8,}", re.IGNORECASE)
+_LOOKS_SECRET = re.compile(
+    r"\b(?:(?:sk|gsk|csk|xai|nvapi|hf)[-_][\w*.-]{8,}|AIza[\w*.-]{20,})", re.IGNORECASE
+)
+_CREDIT_GONE = re.compile(r"credit balance is too low", re.IGNORECASE)
+_WRONG_KEY = re.compile(r"API_KEY_INVALID|API key not valid", re.IGNORECASE)
 _REMEDIES: Mapping[int, str] = {
     400: "The request has a field or value that this server does not take.",
     401: "Check the key: pass api_key=, or set the provider's variable (OPENAI_API_KEY ...).",
@@ -71,12 +75,16 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str], body: bytes) 
         return ContextTooLong(
             f"{text}. Ask with a shorter prompt, or a model with a longer window.", status=status
         )
-    if codes & _NO_CREDIT:
+    if codes & _NO_CREDIT or _CREDIT_GONE.search(message):
         return ModelRefused(f"{text}. {_REMEDIES[402]}", status=status)
     if status in _HEALING or status >= 500:
         wait_s = retry_after_s(headers, time.time())
+        if wait_s is None:
+            wait_s = _retry_info_s(value)
         return ModelUnavailable(text, status=status, retry_after_s=wait_s)
     remedy = _REMEDIES.get(status, _REMEDIES[400])
+    if status == 400 and _WRONG_KEY.search(message):
+        remedy = _REMEDIES[401]
     if status == 401 and not asked.key:
         remedy = f"No key was given. {remedy}"
     return ModelRefused(f"{text}. {remedy}", status=status)
@@ -106,6 +114,12 @@ def garbage(asked: Asked, body: bytes) -> ModelError:
     )
 
 
+def broken(asked: Asked, said: str) -> ModelUnavailable:
+    """The error for a reply that came to nothing, and may come to something another time."""
+    text = f"{asked!r} sent no reply: {asked.shortened(said)}"
+    return ModelUnavailable(text, status=200, lost_calls=1)
+
+
 def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
     """The seconds that a server asks to wait, or None. `now_s` is seconds since 1970."""
     named = {name.lower(): value.strip() for name, value in headers.items()}
@@ -122,6 +136,19 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now_s)
     except (ValueError, OverflowError):
         return None
+
+
+def _retry_info_s(value: Any) -> float | None:
+    """The seconds that the details of Google's errors ask to wait: `{"retryDelay": "34s"}`."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    error = value.get("error") if isinstance(value, dict) else None
+    details = error.get("details") if isinstance(error, dict) else None
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str) and delay.endswith("s"):
+            return _number(delay[:-1])
+    return None
 
 
 def _number(value: str | None) -> float | None:

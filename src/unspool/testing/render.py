@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -53,13 +54,20 @@ def render(request: ChatRequest, reply: Reply, usage: Usage) -> Wire:
     if reply.cut_after_chars == 0:
         return Wire((b"",), close=True, whole=False)
     if request.streamed and reply.status == 200:
-        return _streamed(request, reply, usage)
-    return _plain(_body(request, reply, usage), reply)
+        return streamed(_events(request, reply, usage), reply)
+    return plain(_body(request, reply, usage), reply)
+
+
+def stopped(request: ChatRequest, reply: Reply) -> Reply:
+    """`reply` as a server sends it that obeys the request's stop sequences."""
+    ends = [reply.text.find(stop) for stop in request.body.get("stop") or () if stop]
+    found = [end for end in ends if end >= 0]
+    return replace(reply, text=reply.text[: min(found)]) if found else reply
 
 
 def render_json(value: Any, status: int = 200) -> Wire:
     """`value` as a JSON response."""
-    return _plain(json.dumps(value).encode(), Reply(status=status))
+    return plain(json.dumps(value).encode(), Reply(status=status))
 
 
 def error_body(message: str, status: int, code: str | None = None) -> dict[str, Any]:
@@ -84,7 +92,8 @@ def _body(request: ChatRequest, reply: Reply, usage: Usage) -> bytes:
     return json.dumps(value).encode()
 
 
-def _plain(body: bytes, reply: Reply) -> Wire:
+def plain(body: bytes, reply: Reply) -> Wire:
+    """One JSON body, with what befalls it."""
     announced = len(body) + (_EXTRA_LENGTH if reply.wrong_length else 0)
     head = _head(reply, "application/json", f"content-length: {announced}")
     cut = reply.cut_after_chars
@@ -95,10 +104,11 @@ def _plain(body: bytes, reply: Reply) -> Wire:
     return Wire((head, *pieces), close=reply.wrong_length, whole=not reply.wrong_length)
 
 
-def _streamed(request: ChatRequest, reply: Reply, usage: Usage) -> Wire:
+def streamed(sent: Sequence[bytes], reply: Reply) -> Wire:
+    """Server-sent events, with what befalls them."""
     head = _head(reply, "text/event-stream", "transfer-encoding: chunked")
     events, left = [], reply.cut_after_chars
-    for event in _events(request, reply, usage):
+    for event in sent:
         if left is not None and len(event) > left:
             events.append(_chunk(event)[: left + 4])
             return Wire((head, *events), close=True, whole=False)

@@ -13,11 +13,15 @@ Beyond = Literal["refuse", "repeat"]
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One request to `/chat/completions`, as it came in."""
+    """One request, as it came in."""
 
     body: Mapping[str, Any]
+    """That of `/chat/completions`; of another format, the same things by the names that they
+    have there: `model`, `messages`, `max_tokens`, `stream`, `stop`."""
     headers: Mapping[str, str]
     """Names in lower case."""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    """The body as it came, in a format other than chat completions."""
 
     @property
     def model(self) -> str:

@@ -1,18 +1,18 @@
-"""An OpenAI-compatible server whose answers are a script: for tests, docs and benchmarks."""
+"""A model server whose answers are a script: for tests, docs and benchmarks."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from unspool.testing.connection import Connection, HttpRequest, Outcome
-from unspool.testing.render import Wire, bounded, error_body, render, render_json, spent
+from unspool.testing.dialect import ChatDialect, Dialect
+from unspool.testing.render import Wire, error_body, render_json, spent
 from unspool.testing.script import Answerer, ChatRequest, Reply, Script, turns
 from unspool.types import Usage
 
@@ -21,7 +21,7 @@ _BACKLOG = 4096
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """One request to `/chat/completions` and what came of it."""
+    """One request to a model and what came of it."""
 
     request: ChatRequest
     reply: Reply
@@ -72,7 +72,8 @@ class _Aside:
 
 
 class ScriptedServer:
-    """Answers `POST /v1/chat/completions` (plain and streamed) and `GET /v1/models`.
+    """Answers `POST /v1/chat/completions` (plain and streamed) and `GET /v1/models`, or what
+    `speaks` has in their place (`unspool.testing.formats`).
 
     `with` runs it on a thread of its own, `async with` on the running loop; either listens
     on the loopback address only. A script that raises, or has no reply left, answers with
@@ -87,7 +88,9 @@ class ScriptedServer:
         api_key: str | None = None,
         models: Iterable[str] = ("root", "sub"),
         port: int = 0,
+        speaks: Dialect | None = None,
     ) -> None:
+        self._speaks = speaks or ChatDialect()
         self._script: Answerer = script if callable(script) else turns(script)
         self._api_key = api_key
         self._models = tuple(models)
@@ -112,8 +115,8 @@ class ScriptedServer:
 
     @property
     def base_url(self) -> str:
-        """What a client takes as its base URL, `/v1` included."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        """What a client takes as its base URL, `/v1` or the like included."""
+        return f"http://127.0.0.1:{self.port}{self._speaks.root}"
 
     @property
     def requests(self) -> list[ChatRequest]:
@@ -190,22 +193,17 @@ class ScriptedServer:
         if request.method == "GET" and path.endswith("/models"):
             listed = [{"id": name, "object": "model"} for name in self._models]
             return _Aside(render_json({"object": "list", "data": listed}))
-        if request.method != "POST" or not path.endswith("/chat/completions"):
+        if request.method != "POST" or not self._speaks.serves(request.path):
             message = f"unknown path: {request.method} {path}"
             return _Aside(render_json(error_body(message, 404), 404))
-        chat, problem = _parse(request)
-        reply = bounded(chat, problem or self._key_problem(request) or self._play(chat))
+        chat, problem = self._speaks.parse(request)
+        refused = self._speaks.key_problem(request, self._api_key) or problem
+        reply = self._speaks.bounded(chat, refused or self._play(chat))
         usage = spent(chat, reply)
-        exchange = Exchange(chat, reply, time.monotonic(), usage, render(chat, reply, usage))
+        wire = self._speaks.render(chat, reply, usage)
+        exchange = Exchange(chat, reply, time.monotonic(), usage, wire)
         self.exchanges.append(exchange)
         return exchange
-
-    def _key_problem(self, request: HttpRequest) -> Reply | None:
-        given = request.headers.get("authorization", "")
-        if self._api_key is None or given == f"Bearer {self._api_key}":
-            return None
-        message = f"Incorrect API key provided: {given.removeprefix('Bearer ')}."
-        return Reply(message, status=401, error_code="invalid_api_key")
 
     def _play(self, chat: ChatRequest) -> Reply:
         try:
@@ -213,14 +211,3 @@ class ScriptedServer:
         except Exception as error:  # a plug-in's fault is shown to whoever asked
             return Reply(f"the script failed: {error!r}", status=400)
         return Reply(reply) if isinstance(reply, str) else reply
-
-
-def _parse(request: HttpRequest) -> tuple[ChatRequest, Reply | None]:
-    try:
-        body: Any = json.loads(request.body)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        problem = Reply("the request's body is not a JSON object", status=400)
-        return ChatRequest({}, request.headers), problem
-    return ChatRequest(body, request.headers), None

@@ -1,0 +1,184 @@
+"""The Messages API: Claude."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from unspool.models.alternate import alternating, system_texts
+from unspool.models.chat_reply import Finish
+from unspool.models.limits import Limits
+from unspool.models.providers import Quirks
+from unspool.models.refusals import error_in_reply
+from unspool.models.wire import Counted, Draft, count, mapping, merged
+from unspool.types import Request, Usage
+
+_VERSION = "2023-06-01"
+_MARK = {"type": "ephemeral"}
+_LEAST_REPLY = 4096
+_LONG_REPLY = 20_000
+"""Tokens: a longer reply takes more than ten minutes, and connections are cut by then."""
+_CHARS_PER_TOKEN_AT_LEAST = 2
+_CHARS_PER_TOKEN = 4
+_HEALING = frozenset({"overloaded_error", "api_error", "timeout_error", "rate_limit_error"})
+_FINISHES: Mapping[str, Finish] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "tool_use": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AnthropicFormat:
+    """How a model is asked over the Messages API."""
+
+    limits: Limits = field(default_factory=Limits)
+    quirks: Quirks = field(default_factory=Quirks)
+
+    def path(self, model: str, *, streamed: bool) -> str:
+        """See `unspool.models.wire.Format`, also for what follows."""
+        return "/messages"
+
+    def headers(self, key: str | None) -> Mapping[str, str]:
+        version = {"anthropic-version": _VERSION}
+        return version | {"x-api-key": key} if key else version
+
+    def fields(self, model: str, request: Request, *, streamed: bool) -> dict[str, Any]:
+        own = {name: value for name, value in request.extra.items() if name != "reasoning_effort"}
+        if effort := request.extra.get("reasoning_effort"):
+            own = merged({"output_config": {"effort": effort}}, own)
+        body: dict[str, Any] = {
+            "model": model,
+            "max_tokens": self._most(request),
+            "messages": self._messages(request),
+        }
+        if system := system_texts(request.messages):
+            blocks = [{"type": "text", "text": text} for text in system]
+            body["system"] = [*blocks[:-1], blocks[-1] | {"cache_control": _MARK}]
+        if (temperature := self._temperature(request)) is not None:
+            body["temperature"] = temperature
+        # Of white space alone they are refused; the reply is cut at those when it is here.
+        if stops := [stop for stop in request.stop if stop.strip()]:
+            body["stop_sequences"] = stops
+        if streamed:
+            body["stream"] = True
+        return merged(body, own)
+
+    def held(self, schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        if not self.quirks.json_schema:
+            return None
+        return {"output_config": {"format": {"type": "json_schema", "schema": dict(schema)}}}
+
+    def streams_by_itself(self, request: Request) -> bool:
+        return self._most(request) > _LONG_REPLY
+
+    def add(self, draft: Draft, value: Mapping[str, Any]) -> bool:
+        if value.get("type") == "error":
+            raise error_in_reply(draft.asked, _sorted(mapping(value.get("error"))))
+        if value.get("type") != "message" or not isinstance(value.get("content"), list):
+            return False
+        self._begin(draft, value)
+        for block in value["content"]:
+            _add_block(draft, mapping(block))
+        self._end(draft, value)
+        return True
+
+    def add_event(self, draft: Draft, value: Mapping[str, Any]) -> bool:
+        match value.get("type"):
+            case "error":
+                raise error_in_reply(draft.asked, _sorted(mapping(value.get("error"))))
+            case "message_start":
+                self._begin(draft, mapping(value.get("message")))
+            case "content_block_start":
+                _add_block(draft, mapping(value.get("content_block")))
+            case "content_block_delta":
+                _add_block(draft, mapping(value.get("delta")))
+            case "message_delta":
+                _take_usage(draft, value)
+                self._end(draft, mapping(value.get("delta")))
+            case "message_stop":
+                draft.finished = True
+                return True
+        return False
+
+    def counted(self, told: Mapping[str, Any], *, prompt_chars: int, reply_chars: int) -> Counted:
+        cached = count(told.get("cache_read_input_tokens"))
+        written = count(told.get("cache_creation_input_tokens"))
+        fresh = told.get("input_tokens")
+        for_an_hour = count(mapping(told.get("cache_creation")).get("ephemeral_1h_input_tokens"))
+        read = count(fresh) + cached + written
+        output = told.get("output_tokens")
+        thought = count(mapping(told.get("output_tokens_details")).get("thinking_tokens"))
+        usage = Usage(
+            calls=1,
+            input_tokens=max(1, prompt_chars // _CHARS_PER_TOKEN) if fresh is None else read,
+            cached_tokens=cached,
+            output_tokens=max(1, reply_chars // _CHARS_PER_TOKEN)
+            if output is None
+            else count(output),
+            reasoning_tokens=thought,
+        )
+        # What is kept for five minutes costs a quarter more, for an hour as much again.
+        return Counted(usage, surcharge_tokens=(written - for_an_hour) // 4 + for_an_hour)
+
+    def _most(self, request: Request) -> int:
+        """The API wants a bound: the model's own, less where the prompt takes up the window."""
+        if request.max_tokens is not None:
+            return max(1, request.max_tokens)
+        chars = sum(len(message.content) for message in request.messages)
+        left = self.limits.window - chars // _CHARS_PER_TOKEN_AT_LEAST
+        return min(self.limits.output, max(_LEAST_REPLY, left))
+
+    def _temperature(self, request: Request) -> float | None:
+        thinks = mapping(request.extra.get("thinking")).get("type") in ("enabled", "adaptive")
+        if request.temperature is None or thinks or "temperature" in self.quirks.refused:
+            return None
+        return min(1.0, request.temperature)
+
+    def _messages(self, request: Request) -> list[dict[str, Any]]:
+        """The last block of a history that grows is marked: the next turn reads it from there."""
+        said = alternating(request.messages, prefill="prefill" not in self.quirks.refused)
+        messages = [
+            {"role": one.role, "content": [{"type": "text", "text": text} for text in one.texts]}
+            for one in said
+        ]
+        if request.is_root or len(said) > 1:
+            last: dict[str, Any] = messages[-1]["content"][-1]  # type: ignore[assignment]
+            last["cache_control"] = _MARK
+        return messages
+
+    def _begin(self, draft: Draft, message: Mapping[str, Any]) -> None:
+        draft.model = str(message.get("model") or draft.model)
+        _take_usage(draft, message)
+
+    def _end(self, draft: Draft, ending: Mapping[str, Any]) -> None:
+        reason = ending.get("stop_reason")
+        if not reason:
+            return
+        draft.ended(_FINISHES.get(str(reason), "other"))
+        if reason == "refusal":
+            details = mapping(ending.get("stop_details"))
+            draft.refused = str(details.get("explanation") or details.get("category") or reason)
+
+
+def _sorted(error: Mapping[str, Any]) -> dict[str, Any]:
+    """An error with the status that it would have had, had it come at once."""
+    kind = str(error.get("type") or "api_error")
+    status = "503" if kind in _HEALING else "400"
+    return {"message": f"{kind}: {error.get('message') or ''}", "type": kind, "code": status}
+
+
+def _take_usage(draft: Draft, value: Mapping[str, Any]) -> None:
+    """A later report is of the whole reply, and may leave out what has not changed."""
+    told = mapping(value.get("usage"))
+    draft.told |= {name: number for name, number in told.items() if number is not None}
+
+
+def _add_block(draft: Draft, block: Mapping[str, Any]) -> None:
+    if isinstance(text := block.get("text"), str) and text:
+        draft.pieces.append(text)
+    if isinstance(thought := block.get("thinking"), str) and thought:
+        draft.reasoning.append(thought)

@@ -1,0 +1,34 @@
+"""Which wire format a provider's model is asked in."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from unspool.models.chat import ChatFormat
+from unspool.models.providers import Provider, Quirks
+from unspool.models.wire import Format
+
+
+def format_of(provider: Provider | None, model: str) -> Format:
+    """The format that `provider` speaks for `model`; without a provider, chat completions."""
+    if provider is None:
+        return ChatFormat(Quirks())
+    quirks, speech = provider.quirks(model), provider.speech_of(model)
+    match speech:
+        case "chat":
+            return ChatFormat(quirks)
+        case "responses":
+            from unspool.models.responses import ResponsesFormat
+
+            return ResponsesFormat(quirks)
+        case "gemini":
+            from unspool.models.gemini import GeminiFormat
+
+            return GeminiFormat(quirks)
+        case "anthropic":
+            from unspool.models.anthropic import AnthropicFormat
+            from unspool.models.limits import limits
+
+            return AnthropicFormat(limits(provider.prices, model), quirks)
+        case _:
+            assert_never(speech)

@@ -1,0 +1,1 @@
+"""Servers that speak other formats than chat completions, and refuse what the real ones refuse."""

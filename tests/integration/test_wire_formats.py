@@ -1,0 +1,362 @@
+"""Messages, generateContent and Responses, against servers of ours that hold them to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from support import SERVED
+from unspool.errors import ContextTooLong, ModelRefused, ModelUnavailable
+from unspool.models.anthropic import AnthropicFormat
+from unspool.models.http import HttpPool
+from unspool.models.rates import LISTENER, Rates, Window
+from unspool.models.wire import Counted
+from unspool.testing.script import Reply
+from unspool.types import Completion, Message, Request, Usage
+from wires import ANTHROPIC, GEMINI, RESPONSES, SPOKEN, Spoken
+
+SYSTEM, USER = Message("system", "Be brief."), Message("user", "x" * 400)
+REQUEST = Request((SYSTEM, USER))
+SCHEMA = {
+    "type": "object",
+    "properties": {"a": {"type": "integer"}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
+every = pytest.mark.parametrize("spoken", SPOKEN.values(), ids=SPOKEN)
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[HttpPool]:
+    pool = HttpPool(trust_env=False)
+    yield pool
+    await pool.aclose()
+    SERVED.clear()  # no run has asked these servers
+
+
+async def plain(
+    spoken: Spoken, http: HttpPool, reply: Reply, request: Request = REQUEST, **options: Any
+) -> Completion:
+    with spoken.server(lambda _: reply) as server:
+        return await spoken.model_at(server, http, **options).complete(request)
+
+
+async def streamed(
+    spoken: Spoken, http: HttpPool, reply: Reply, request: Request = REQUEST
+) -> tuple[Completion, list[str]]:
+    pieces: list[str] = []
+    with spoken.server(lambda _: reply) as server:
+        return await spoken.model_at(server, http).complete(request, pieces.append), pieces
+
+
+async def sent(
+    spoken: Spoken, http: HttpPool, request: Request, **options: Any
+) -> Mapping[str, Any]:
+    """The body of a request that the strict server has taken."""
+    with spoken.server(["ok"]) as server:
+        await spoken.model_at(server, http, **options).complete(request)
+        return server.requests[0].raw
+
+
+@every
+async def test_a_plain_reply_has_text_usage_and_the_servers_name(
+    spoken: Spoken, http: HttpPool
+) -> None:
+    reply = Reply(
+        "hello",
+        cached_tokens=7,
+        reasoning_tokens=3,
+        output_tokens=8,
+        input_tokens=100,
+        reasoning_content="hm",
+    )
+    assert await plain(spoken, http, reply) == Completion(
+        text="hello",
+        usage=Usage(1, 100, 7, 8, 3, unpriced_calls=1),
+        model=spoken.model,
+        finish="stop",
+        reasoning="hm",
+    )
+
+
+@every
+async def test_a_streamed_reply_is_the_same_in_pieces(spoken: Spoken, http: HttpPool) -> None:
+    reply = Reply(
+        "hello, you", cached_tokens=7, reasoning_tokens=1, piece_chars=3, reasoning_content="hm"
+    )
+    whole = await plain(spoken, http, reply)
+    assert await streamed(spoken, http, reply) == (whole, ["hel", "lo,", " yo", "u"])
+
+
+@every
+async def test_a_streamed_connection_is_used_again(spoken: Spoken, http: HttpPool) -> None:
+    with spoken.server(lambda _: Reply("abcd", piece_chars=1)) as server:
+        model = spoken.model_at(server, http)
+        texts = [(await model.complete(REQUEST, lambda _: None)).text for _ in range(3)]
+        assert (texts, server.connections) == (["abcd"] * 3, 1)
+
+
+@every
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_reply_at_its_bound_says_so(spoken: Spoken, http: HttpPool, stream: bool) -> None:
+    request = replace(REQUEST, max_tokens=20)
+    ask = streamed if stream else plain
+    done = await ask(spoken, http, Reply("x" * 400), request)
+    completion = done if isinstance(done, Completion) else done[0]
+    assert (completion.text, completion.finish) == ("x" * 80, "length")
+
+
+@every
+async def test_a_reply_ends_before_a_stop_text(spoken: Spoken, http: HttpPool) -> None:
+    request = replace(REQUEST, stop=("\n\n", "END"))
+    assert (await plain(spoken, http, Reply("a END b"), request)).text == "a "
+    assert (await plain(spoken, http, Reply("a\n\nb"), request)).text == "a"
+
+
+@every
+async def test_a_schema_is_held_natively(spoken: Spoken, http: HttpPool) -> None:
+    body = await sent(spoken, http, replace(REQUEST, schema=SCHEMA))
+    held = {
+        "anthropic": lambda: body["output_config"]["format"]["schema"],
+        "google": lambda: body["generationConfig"]["responseJsonSchema"],
+        "openai": lambda: body["text"]["format"]["schema"],
+    }[spoken.provider]()
+    assert held == SCHEMA
+
+
+@every
+async def test_a_schema_that_is_refused_is_left_out_from_then_on(
+    spoken: Spoken, http: HttpPool
+) -> None:
+    refusal = Reply("Invalid schema for the response format", status=400)
+    with spoken.server([refusal, "{}", "{}"]) as server:
+        model = spoken.model_at(server, http)
+        texts = [(await model.complete(replace(REQUEST, schema=SCHEMA))).text for _ in range(2)]
+        assert (texts, len(server.exchanges)) == (["{}"] * 2, 3)
+
+
+@every
+async def test_a_refusal_without_a_word_is_an_error_that_says_why(
+    spoken: Spoken, http: HttpPool
+) -> None:
+    reply = Reply("", finish_reason="content_filter")
+    with pytest.raises(ModelRefused, match=r"declined to answer: .*other words") as caught:
+        await plain(spoken, http, reply)
+    assert caught.value.lost_calls == 1
+    with pytest.raises(ModelRefused, match="declined to answer"):
+        await streamed(spoken, http, reply)
+
+
+@every
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_refusal_in_words_is_a_reply_that_ended_otherwise(
+    spoken: Spoken, http: HttpPool, stream: bool
+) -> None:
+    reply = Reply("I would rather not.", finish_reason="refusal")
+    done = await (streamed if stream else plain)(spoken, http, reply)
+    completion = done if isinstance(done, Completion) else done[0]
+    assert (completion.text, completion.finish) == ("I would rather not.", "other")
+
+
+@every
+@pytest.mark.parametrize("wait", [None, "7"])
+async def test_too_many_requests_are_unavailable_for_as_long_as_is_said(
+    spoken: Spoken, http: HttpPool, wait: str | None
+) -> None:
+    reply = Reply("slow down", status=429, headers={"Retry-After": wait} if wait else {})
+    with pytest.raises(ModelUnavailable, match="slow down") as caught:
+        await plain(spoken, http, reply)
+    assert caught.value.retry_after_s == (float(wait) if wait else None)
+
+
+@every
+@pytest.mark.parametrize("status", [500, 503, 529])
+async def test_an_overloaded_server_is_unavailable(
+    spoken: Spoken, http: HttpPool, status: int
+) -> None:
+    for ask in (plain, streamed):
+        with pytest.raises(ModelUnavailable, match="Overloaded"):
+            await ask(spoken, http, Reply("Overloaded", status=status))
+
+
+@every
+async def test_too_long_a_request_is_told_apart(spoken: Spoken, http: HttpPool) -> None:
+    for ask in (plain, streamed):
+        with pytest.raises(ContextTooLong, match="shorter prompt"):
+            await ask(spoken, http, Reply(spoken.too_long, status=400))
+
+
+@every
+async def test_a_wrong_key_is_told_and_not_shown(spoken: Spoken, http: HttpPool) -> None:
+    with pytest.raises(ModelRefused, match="Check the key") as caught:
+        await plain(spoken, http, Reply("ok"), api_key="sk-another-key-of-somebody")
+    assert "another" not in str(caught.value)
+
+
+@every
+async def test_a_stream_that_breaks_off_is_unavailable_or_a_part(
+    spoken: Spoken, http: HttpPool
+) -> None:
+    reply = Reply("a long answer " * 200, cut_after_chars=4000)
+    with pytest.raises(ModelUnavailable) as caught:
+        await streamed(spoken, http, reply)
+    assert caught.value.lost_calls == 1
+    part, pieces = await streamed(spoken, http, reply, replace(REQUEST, partial=True))
+    assert part.finish == "cut"
+    assert part.text == "".join(pieces)
+    assert reply.text.startswith(part.text)
+    assert part.usage == Usage(lost_calls=1)
+
+
+@every
+async def test_broken_replies_are_unavailable(spoken: Spoken, http: HttpPool) -> None:
+    for body in ("garbage", "", "[1, 2]", "{}"):
+        with pytest.raises(ModelUnavailable):
+            await plain(spoken, http, Reply(body=body))
+    with pytest.raises(ModelUnavailable):
+        await plain(spoken, http, Reply("late", latency_s=30), timeout_s=0.05)
+
+
+@every
+async def test_a_reply_without_usage_is_estimated(spoken: Spoken, http: HttpPool) -> None:
+    done = await plain(spoken, http, Reply("12345678", with_usage=False))
+    assert (done.usage.calls, done.usage.output_tokens) == (1, 2)
+    assert done.usage.input_tokens == (len(SYSTEM.content) + len(USER.content)) // 4
+
+
+@every
+@pytest.mark.parametrize(
+    "messages",
+    [
+        (Message("user", ""),),
+        (SYSTEM,),
+        (SYSTEM, USER, USER, Message("assistant", " "), USER),
+        (Message("assistant", "a"), USER),
+        (USER, Message("assistant", "and then \n")),
+        (USER, Message("assistant", "a"), Message("assistant", "b"), USER, SYSTEM),
+    ],
+)
+async def test_every_chat_is_put_as_the_server_wants_it(
+    spoken: Spoken, http: HttpPool, messages: tuple[Message, ...]
+) -> None:
+    for model in (spoken.model, *(["claude-opus-4-7"] if spoken is ANTHROPIC else [])):
+        await sent(spoken, http, Request(messages, temperature=0.5), model=model)
+
+
+@every
+async def test_effort_is_one_word_for_all(spoken: Spoken, http: HttpPool) -> None:
+    request = replace(REQUEST, extra={"reasoning_effort": "low"}, schema=SCHEMA)
+    body = await sent(spoken, http, request)
+    found = {
+        "anthropic": lambda: body["output_config"]["effort"],
+        "google": lambda: body["generationConfig"]["thinkingConfig"]["thinkingLevel"],
+        "openai": lambda: body["reasoning"]["effort"],
+    }[spoken.provider]()
+    assert found == "low"
+
+
+async def test_claude_is_asked_with_marks_where_a_history_grows(http: HttpPool) -> None:
+    mark = {"cache_control": {"type": "ephemeral"}}
+    body = await sent(ANTHROPIC, http, replace(REQUEST, is_root=True))
+    assert body["system"] == [{"type": "text", "text": "Be brief.", **mark}]
+    assert body["messages"][-1]["content"] == [{"type": "text", "text": USER.content, **mark}]
+    alone = await sent(ANTHROPIC, http, REQUEST)
+    assert "cache_control" not in alone["messages"][0]["content"][0]
+
+
+@pytest.mark.parametrize(
+    ("model", "chars", "most"),
+    [
+        ("claude-3-haiku-20240307", 10, 4096),
+        ("claude-opus-4-1", 10, 32_000),
+        ("claude-sonnet-4-5", 10, 64_000),
+        ("claude-sonnet-4-5", 300_000, 50_000),
+        ("claude-opus-4-7", 10, 128_000),
+    ],
+)
+async def test_claude_may_write_as_much_as_it_can(
+    http: HttpPool, model: str, chars: int, most: int
+) -> None:
+    body = await sent(ANTHROPIC, http, Request((Message("user", "x" * chars),)), model=model)
+    assert body["max_tokens"] == most
+    assert body.get("stream", False) == (most > 20_000)
+
+
+def test_what_claude_writes_into_its_cache_costs_more() -> None:
+    usage = {
+        "input_tokens": 10,
+        "cache_read_input_tokens": 4,
+        "cache_creation_input_tokens": 100,
+        "cache_creation": {"ephemeral_5m_input_tokens": 80, "ephemeral_1h_input_tokens": 20},
+        "output_tokens": 1,
+    }
+    counted = AnthropicFormat().counted(usage, prompt_chars=1, reply_chars=1)
+    assert counted == Counted(Usage(1, 114, 4, 1), surcharge_tokens=40)
+
+
+async def test_what_servers_say_of_their_rates_is_heard(http: HttpPool) -> None:
+    heard: list[Rates] = []
+    LISTENER.set(heard.append)
+    headers = {
+        "anthropic-ratelimit-requests-limit": "50",
+        "anthropic-ratelimit-requests-remaining": "49",
+        "anthropic-ratelimit-input-tokens-limit": "40000",
+        "anthropic-ratelimit-input-tokens-remaining": "39000",
+    }
+    await plain(ANTHROPIC, http, Reply("a", headers=headers))
+    assert heard == [Rates(Window(49, 50), Window(39_000, 40_000))]
+
+
+async def test_an_overload_in_the_middle_of_a_stream_is_unavailable(http: HttpPool) -> None:
+    for kind, error in (("overloaded_error", ModelUnavailable), ("billing_error", ModelRefused)):
+        told = json.dumps({"type": "error", "error": {"type": kind, "message": "Ah"}})
+        with pytest.raises(error, match="Ah"):
+            await streamed(ANTHROPIC, http, Reply(body=f"data: {told}\n\n"))
+
+
+async def test_a_failed_response_says_whether_it_heals(http: HttpPool) -> None:
+    for code, error in (("server_error", ModelUnavailable), ("invalid_prompt", ModelRefused)):
+        reply = Reply("x", finish_reason="error", error_code=code)
+        for ask in (plain, streamed):
+            with pytest.raises(error, match=code):
+                await ask(RESPONSES, http, reply)
+
+
+async def test_what_is_sent_to_openai_is_not_kept_and_finds_its_cache(http: HttpPool) -> None:
+    request = replace(REQUEST, is_root=True, tree_id="run-1", temperature=0.5, max_tokens=1)
+    body = await sent(RESPONSES, http, request)
+    assert (body["store"], body["prompt_cache_key"]) == (False, "run-1")
+    assert (body["max_output_tokens"], "temperature" in body) == (16, False)
+
+
+async def test_geminis_stumble_may_heal_and_a_blocked_prompt_does_not(http: HttpPool) -> None:
+    for ask in (plain, streamed):
+        with pytest.raises(ModelUnavailable, match="MALFORMED_FUNCTION_CALL"):
+            await ask(GEMINI, http, Reply("", finish_reason="MALFORMED_FUNCTION_CALL"))
+        with pytest.raises(ModelRefused, match="prompt was blocked, PROHIBITED_CONTENT"):
+            await ask(GEMINI, http, Reply("", finish_reason="blocked"))
+
+
+@pytest.mark.parametrize(
+    ("spoken", "extra", "says"),
+    [
+        (ANTHROPIC, {"stop": ["a"]}, "no field 'stop'"),
+        (ANTHROPIC, {"messages": []}, "fewer than 1"),
+        (ANTHROPIC, {"model": "claude-opus-4-7", "temperature": 1}, "deprecated"),
+        (ANTHROPIC, {"thinking": {"type": "enabled", "budget_tokens": 99999}}, "budget_tokens"),
+        (GEMINI, {"model": "m"}, "no field 'model'"),
+        (GEMINI, {"generationConfig": {"responseJsonSchema": {}}}, "responseMimeType"),
+        (RESPONSES, {"stop": ["a"]}, "Unknown parameter: 'stop'"),
+        (RESPONSES, {"temperature": 1}, "Unsupported parameter: 'temperature'"),
+        (RESPONSES, {"input": [{"role": "user", "content": ""}]}, "input"),
+    ],
+)
+async def test_the_strict_servers_are_strict(
+    http: HttpPool, spoken: Spoken, extra: Mapping[str, Any], says: str
+) -> None:
+    with pytest.raises(ModelRefused, match=says):
+        await plain(spoken, http, Reply("ok"), replace(REQUEST, extra=extra, max_tokens=99))

@@ -15,6 +15,7 @@ from unspool.models.wire import Counted, Draft, count, mapping, merged
 from unspool.types import Request, Usage
 
 _VERSION = "2023-06-01"
+"""The next one refuses `temperature`, which older models still take."""
 _MARK = {"type": "ephemeral"}
 _LEAST_REPLY = 4096
 _LONG_REPLY = 20_000

@@ -58,6 +58,9 @@ _NO_PREFILL = re.compile(
     r"claude-((opus|sonnet)-4-6|opus-4-[78]|(opus|sonnet|haiku)-5|fable|mythos)"
 )
 _NO_SCHEMAS = re.compile(r"claude-(3|opus-4-[01]|opus-4-2|sonnet-4-[02])")
+_SAMPLING = ("temperature", "top_p", "top_k")
+_NEWEST = "2026-10-21"
+"""The version of the API that knows no sampling any more."""
 _MOST_MARKS = 4
 _KINDS = {
     400: "invalid_request_error",
@@ -87,7 +90,9 @@ class AnthropicDialect:
         return path == "/v1/messages"
 
     def key_problem(self, request: HttpRequest, key: str | None) -> Reply | None:
-        if key is None or request.headers.get("x-api-key") == key:
+        """The key comes in either header: `x-api-key` is the older one."""
+        given = (request.headers.get("x-api-key"), request.headers.get("authorization"))
+        if key is None or given in ((key, None), (None, f"Bearer {key}")):
             return None
         return Reply("invalid x-api-key", status=401)
 
@@ -97,7 +102,7 @@ class AnthropicDialect:
             return ChatRequest({}, request.headers), no_object()
         wrong = (
             shapes.header_fault(request)
-            or _version_fault(request)
+            or _version_fault(request, body)
             or shapes.shape_fault(body, REQUEST)
             or next(_faults(body), "")
         )
@@ -117,12 +122,14 @@ class AnthropicDialect:
         )
 
 
-def _version_fault(request: HttpRequest) -> str:
+def _version_fault(request: HttpRequest, body: Mapping[str, Any]) -> str:
     given = request.headers.get("anthropic-version")
     if given is None:
         return "anthropic-version: header is required"
-    known = given in ("2023-06-01", "2023-01-01")
-    return "" if known else f"anthropic-version: {given!r} is not a valid version"
+    if given not in ("2023-06-01", _NEWEST):
+        return f"anthropic-version: {given!r} is not a valid version"
+    gone = [name for name in _SAMPLING if name in body and given == _NEWEST]
+    return f"{gone[0]}: Extra inputs are not permitted" if gone else ""
 
 
 def _faults(body: Mapping[str, Any]) -> Iterator[str]:
@@ -151,7 +158,7 @@ def _faults(body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _sampling_faults(model: str, body: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("temperature", "top_p", "top_k"):
+    for name in _SAMPLING:
         if name in body and _FIXED_SAMPLING.match(model):
             yield f"`{name}` is deprecated for this model."
     if "temperature" in body and "top_p" in body:

@@ -94,6 +94,7 @@ class Wiring:
         return self._served(f"{provider}/{name}", name, row.base_url, row)
 
     def _served(self, shown: str, name: str, url: str, row: Provider | None = None) -> Model:
+        from unspool.models.capacity import own_rows
         from unspool.models.speech import format_of
         from unspool.models.wire import WireModel
 
@@ -101,7 +102,7 @@ class Wiring:
         wire = WireModel(
             shown,
             model=name,
-            format=format_of(row, name),
+            format=format_of(row, name, own_rows(self.settings.home / "capacity.toml")),
             base_url=url,
             api_key=key,
             http=self.http,

@@ -46,6 +46,24 @@ def test_a_run_asks_each_provider_in_its_own_format(kind: str) -> None:
     }
 
 
+@pytest.mark.parametrize("kind", SPOKEN)
+@pytest.mark.usefixtures("newcomer")
+def test_a_run_outlasts_an_overload_and_a_cut_reply(kind: str) -> None:
+    root, sub = STRINGS[kind]
+    troubles = iter([Reply("busy", status=529, headers={"Retry-After": "0"})])
+    cuts = iter([Reply("x" * 4000, cut_after_chars=3000)])
+
+    def troubled(request: ChatRequest) -> Reply:
+        if request.model == sub.partition("/")[2]:
+            return next(troubles, answer(request))
+        return next(cuts, answer(request))
+
+    with SPOKEN[kind].server(troubled) as server:
+        result = RLM(root, sub_model=sub, base_url=server.base_url, api_key=KEY).run("what?", "t")
+    assert result.answer == "yes yes yes yes yes"
+    assert (result.usage.calls, result.usage.lost_calls, len(server.requests)) == (7, 1, 9)
+
+
 @pytest.mark.usefixtures("newcomer")
 @pytest.mark.parametrize(
     ("spoken", "variable"),

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unspool.models.alternate import alternating, system_texts
+from unspool.models.capacity import Capacity
 from unspool.models.chat_reply import Finish
-from unspool.models.limits import Limits
 from unspool.models.providers import Quirks
 from unspool.models.refusals import error_in_reply
 from unspool.models.wire import Counted, Draft, count, mapping, merged
@@ -36,7 +36,7 @@ _FINISHES: Mapping[str, Finish] = {
 class AnthropicFormat:
     """How a model is asked over the Messages API."""
 
-    limits: Limits = field(default_factory=Limits)
+    capacity: Capacity = field(default_factory=Capacity)
     quirks: Quirks = field(default_factory=Quirks)
 
     def path(self, model: str, *, streamed: bool) -> str:
@@ -130,8 +130,8 @@ class AnthropicFormat:
         if request.max_tokens is not None:
             return max(1, request.max_tokens)
         chars = sum(len(message.content) for message in request.messages)
-        left = self.limits.window - chars // _CHARS_PER_TOKEN_AT_LEAST
-        return min(self.limits.output, max(_LEAST_REPLY, left))
+        left = self.capacity.window - chars // _CHARS_PER_TOKEN_AT_LEAST
+        return min(self.capacity.output, max(_LEAST_REPLY, left))
 
     def _temperature(self, request: Request) -> float | None:
         thinks = mapping(request.extra.get("thinking")).get("type") in ("enabled", "adaptive")

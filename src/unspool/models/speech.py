@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from unspool.models.capacity import Rows, capacity
 from unspool.models.chat import ChatFormat
 from unspool.models.providers import Provider, Quirks
 from unspool.models.wire import Format
 
 
-def format_of(provider: Provider | None, model: str) -> Format:
-    """The format that `provider` speaks for `model`; without a provider, chat completions."""
+def format_of(provider: Provider | None, model: str, own: Rows | None = None) -> Format:
+    """The format that `provider` speaks for `model`; without a provider, chat completions.
+
+    `own` is what the user knows about the capacity of models.
+    """
     if provider is None:
         return ChatFormat(Quirks())
     quirks, speech = provider.quirks(model), provider.speech_of(model)
@@ -27,8 +31,7 @@ def format_of(provider: Provider | None, model: str) -> Format:
             return GeminiFormat(quirks)
         case "anthropic":
             from unspool.models.anthropic import AnthropicFormat
-            from unspool.models.limits import limits
 
-            return AnthropicFormat(limits(provider.prices, model), quirks)
+            return AnthropicFormat(capacity(provider.prices, model, own), quirks)
         case _:
             assert_never(speech)

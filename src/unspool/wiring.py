@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from unspool.config import Settings
 from unspool.errors import ConfigurationError, UnknownModel
@@ -98,6 +99,7 @@ class Wiring:
         from unspool.models.speech import format_of
         from unspool.models.wire import WireModel
 
+        name, extra = _with_options(name)
         key = self.api_key or self._key(row)
         wire = WireModel(
             shown,
@@ -106,6 +108,7 @@ class Wiring:
             base_url=url,
             api_key=key,
             http=self.http,
+            extra=extra,
             pricer=self._pricer(name, row, url),
         )
         return wrapped(wire, self.gates.at(url, key, name), attempts=self.retries + 1)
@@ -149,6 +152,23 @@ def wrapped(wire: Model, gate: Gate, *, attempts: int) -> Model:
     from unspool.models.wrap.retry import Retry
 
     return Retry(Limit(Hedge(wire, Limit(wire, gate)), gate), attempts=attempts)
+
+
+def _with_options(name: str) -> tuple[str, dict[str, Any]]:
+    """A model's name, and the fields that its requests have besides: `gpt-5?reasoning_effort=low`.
+
+    Values are JSON where they are that, and text otherwise.
+    """
+    bare, mark, options = name.partition("?")
+    extra: dict[str, Any] = {}
+    for option, value in parse_qsl(options, keep_blank_values=True):
+        try:
+            extra[option] = json.loads(value)
+        except ValueError:
+            extra[option] = value
+    if not bare or (mark and not extra):
+        raise UnknownModel(f"{name!r} is no model: write NAME or NAME?reasoning_effort=low, say.")
+    return bare, extra
 
 
 def _speaker(provider: str, name: str, url: str) -> Provider | None:

@@ -7,6 +7,7 @@ import pytest
 from runs import cell
 from support import ScriptedServer
 from unspool import RLM, ConfigurationError
+from unspool.errors import UnknownModel
 from unspool.testing.script import ChatRequest, Reply
 from wires import ANTHROPIC, GEMINI, KEY, RESPONSES, SPOKEN, Spoken
 
@@ -83,6 +84,19 @@ def test_the_key_is_that_of_the_providers_variable(
     monkeypatch.setenv(variable, KEY)
     with spoken.server([cell("FINAL(1)")]) as server:
         assert RLM(name, base_url=server.base_url).run("what?", "text").answer == 1
+
+
+@pytest.mark.usefixtures("newcomer")
+def test_fields_of_requests_are_given_with_the_name() -> None:
+    with RESPONSES.server([cell("FINAL(1)")]) as server:
+        name = 'openai/gpt-5?reasoning_effort=low&text={"verbosity":"low"}&service_tier=flex'
+        RLM(name, base_url=server.base_url, api_key=KEY).run("what?", "text")
+        body = server.requests[0].raw
+    assert (body["model"], body["reasoning"]) == ("gpt-5", {"effort": "low"})
+    assert (body["text"], body["service_tier"]) == ({"verbosity": "low"}, "flex")
+    for name in ("openai/gpt-5?", "openai/?a=1"):
+        with pytest.raises(UnknownModel, match=r"reasoning_effort=low"):
+            RLM(name, api_key=KEY)
 
 
 @pytest.mark.usefixtures("newcomer")

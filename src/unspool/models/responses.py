@@ -26,7 +26,8 @@ _ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 @dataclass(frozen=True, slots=True)
 class ResponsesFormat:
-    """How a model is asked over the Responses API."""
+    """How a model is asked over the Responses API. Models that reason take no temperature and
+    no stop texts: the one is left out, the reply is cut at the others when it is here."""
 
     quirks: Quirks = field(default_factory=Quirks)
 
@@ -49,8 +50,6 @@ class ResponsesFormat:
         }
         if request.max_tokens is not None:
             body["max_output_tokens"] = max(_LEAST_TOKENS, request.max_tokens)
-        if request.temperature is not None and "temperature" not in self.quirks.refused:
-            body["temperature"] = request.temperature
         if request.is_root and request.tree_id:
             # The turns of one run share a beginning: they go where it is in the cache.
             body["prompt_cache_key"] = request.tree_id[:_KEY_CHARS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from support import SERVED
 from unspool.errors import ContextTooLong, ModelRefused, ModelUnavailable
 from unspool.models.anthropic import AnthropicFormat
 from unspool.models.http import HttpPool
+from unspool.models.prices import pricer
 from unspool.models.rates import LISTENER, Rates, Window
 from unspool.models.wire import Counted
 from unspool.testing.script import Reply
@@ -212,6 +214,16 @@ async def test_a_stream_that_breaks_off_is_unavailable_or_a_part(
     assert part.usage == Usage(lost_calls=1)
 
 
+async def test_a_stream_ends_with_what_says_how_it_ended(http: HttpPool) -> None:
+    reply = Reply("a long answer", done=False)
+    assert (await streamed(ANTHROPIC, http, reply))[0].text == reply.text
+    for spoken in (GEMINI, RESPONSES):
+        with pytest.raises(ModelUnavailable, match="cut before its end"):
+            await streamed(spoken, http, reply)
+        abrupt = Reply("a long answer", wrong_length=True)
+        assert (await streamed(spoken, http, abrupt))[0].text == abrupt.text
+
+
 @every
 async def test_broken_replies_are_unavailable(spoken: Spoken, http: HttpPool) -> None:
     for body in ("garbage", "", "[1, 2]", "{}"):
@@ -296,6 +308,40 @@ def test_what_claude_writes_into_its_cache_costs_more() -> None:
     }
     counted = AnthropicFormat().counted(usage, prompt_chars=1, reply_chars=1)
     assert counted == Counted(Usage(1, 114, 4, 1), surcharge_tokens=40)
+
+
+async def test_its_price_is_that_of_the_price_list(http: HttpPool) -> None:
+    genai_prices = pytest.importorskip("genai_prices")
+    usage = {
+        "input_tokens": 10,
+        "cache_read_input_tokens": 400,
+        "cache_creation_input_tokens": 1000,
+        "output_tokens": 20,
+    }
+    message = {"type": "message", "content": [{"type": "text", "text": "a"}], "usage": usage}
+    known, short = pricer("anthropic", ANTHROPIC.model), replace(REQUEST, max_tokens=99)
+    done = await plain(ANTHROPIC, http, Reply(body=json.dumps(message)), short, pricer=known)
+    counted = genai_prices.Usage(
+        input_tokens=1410, cache_read_tokens=400, cache_write_tokens=1000, output_tokens=20
+    )
+    listed = genai_prices.calc_price(counted, model_ref=ANTHROPIC.model, provider_id="anthropic")
+    assert done.usage.microusd == math.ceil(listed.total_price * 1_000_000)
+
+
+async def test_claude_is_held_to_a_schema_that_leaves_fields_open(http: HttpPool) -> None:
+    """Its server wants every object closed."""
+    inner = {"type": "object", "properties": {"properties": {"type": "string"}}}
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "array", "items": {"$ref": "#/$defs/b"}}},
+        "$defs": {"b": inner},
+    }
+    request = replace(REQUEST, schema=schema)
+    with ANTHROPIC.server([Reply("{}")]) as server:
+        await ANTHROPIC.model_at(server, http).complete(request)
+        held = server.requests[0].raw["output_config"]["format"]["schema"]
+    assert held["$defs"]["b"] == inner | {"additionalProperties": False}
+    assert held["additionalProperties"] is False
 
 
 async def test_what_servers_say_of_their_rates_is_heard(http: HttpPool) -> None:

@@ -11,6 +11,7 @@ from unspool.models.capacity import Capacity
 from unspool.models.chat_reply import Finish
 from unspool.models.providers import Quirks
 from unspool.models.refusals import error_in_reply
+from unspool.models.structured import closed
 from unspool.models.wire import Counted, Draft, count, mapping, merged
 from unspool.types import Request, Usage
 
@@ -71,7 +72,7 @@ class AnthropicFormat:
     def held(self, schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if not self.quirks.json_schema:
             return None
-        return {"output_config": {"format": {"type": "json_schema", "schema": dict(schema)}}}
+        return {"output_config": {"format": {"type": "json_schema", "schema": closed(schema)}}}
 
     def streams_by_itself(self, request: Request) -> bool:
         return self._most(request) > _LONG_REPLY

@@ -14,6 +14,8 @@ _ABOUT_SCHEMA = re.compile(
     re.IGNORECASE,
 )
 _KINDS = frozenset({"type", "enum", "const", "anyOf", "$ref"})
+_NAMED = frozenset({"properties", "$defs", "definitions"})
+_HOLDING = frozenset({"items", "prefixItems", "anyOf", "oneOf", "allOf"})
 _NOT_TAKEN = frozenset({400, 404, 415, 422, 501})
 
 
@@ -40,6 +42,25 @@ def strict(schema: Any) -> bool:
     if "items" in schema:
         inner.append(schema["items"])
     return all(map(strict, inner))
+
+
+def closed(schema: Any) -> Any:
+    """`schema` with no other fields than those it names in the objects that leave that open:
+    what fits it fits the first one too. An object that names none stays open."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    inner = {name: _inside(name, value) for name, value in schema.items()}
+    if isinstance(schema.get("properties"), Mapping):
+        return {"additionalProperties": False} | inner
+    return inner
+
+
+def _inside(keyword: str, value: Any) -> Any:
+    if keyword in _NAMED and isinstance(value, Mapping):
+        return {name: closed(one) for name, one in value.items()}
+    return closed(value) if keyword in _HOLDING else value
 
 
 def refused_schema(refused: ModelRefused) -> bool:

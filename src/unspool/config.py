@@ -30,11 +30,15 @@ class Settings:
     docker_image: str | None = None
     """`UNSPOOL_DOCKER_IMAGE`: what `sandbox="docker"` makes containers of."""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The environment, for keys by the names of their variables."""
+    """The environment, for keys and addresses by the names of their variables."""
 
     def key(self, variable: str) -> str | None:
         """A key from its variable; None when it is not set or empty."""
         return self.variables.get(variable, "").strip() or None
+
+    def address(self, variable: str | None) -> str | None:
+        """An address from the variable of that name; None when it is not set or empty."""
+        return None if variable is None else self.key(variable)
 
     def journal_file(self, given: str | Path | None = None) -> Path | None:
         """Where runs are recorded: in the file that is given, or the user's own; None: nowhere."""

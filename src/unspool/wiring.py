@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from unspool.config import Settings
 from unspool.errors import ConfigurationError, UnknownModel
 from unspool.models.gate import Gate, Gates
 from unspool.models.http import HttpPool
+from unspool.models.wrap.either import Server
 from unspool.packs.pack import Pack
 from unspool.packs.reading import load
 from unspool.ports import Model
@@ -27,6 +28,27 @@ Prices = Mapping[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """One way to ask for a model."""
+
+    shown: str
+    """What reports call it."""
+    name: str
+    """What the server calls it, with the fields that its requests have besides."""
+    url: str
+    row: Provider | None = None
+    """Whose model it is, asked in its provider's format; None: it is whoever's, over chat
+    completions."""
+    over_chat: bool = False
+    """It is asked over chat completions all the same."""
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The variables that may hold the key."""
+        return self.row.keys if self.row else ("OPENAI_API_KEY",)
+
+
+@dataclass(frozen=True, slots=True)
 class Wiring:
     """How model strings become models."""
 
@@ -34,14 +56,15 @@ class Wiring:
     http: HttpPool
     gates: Gates
     base_url: str | None = None
-    """A server: a string is then the name that it calls its model. It is asked as an
-    OpenAI-compatible one, but for `anthropic/...`, `google/gemini...` and OpenAI's models that
-    reason, which are asked in their own format, unless the server is known as another's or the
-    address ends in `/chat/completions`."""
+    """A server: a string is then the name that it calls its model over chat completions. Where
+    it has no such path, `anthropic/...`, `google/...` and OpenAI's models that reason are asked
+    by their bare name, in their provider's own format."""
     api_key: str | None = field(default=None, repr=False)
     prices: Prices | None = None
     retries: int = 5
     """How often a request is sent again while its server is unavailable."""
+    servers: dict[str, Server] = field(default_factory=dict, repr=False)
+    """By provider, which format its models are asked in where there is a choice."""
 
     def beside(self, root: Any, sub: Any) -> Wiring:
         """The wiring for a sub-model: another provider's does not get the root's key."""
@@ -63,8 +86,7 @@ class Wiring:
             raise UnknownModel("the model's name is empty: give one like 'openai/NAME'.")
         provider, slash, name = given.partition("/")
         if self.base_url:
-            row = _speaker(provider, name, self.base_url)
-            return self._served(given, name if row else given, self.base_url, row)
+            return self._at(self.base_url, given)
         if not slash or not name:
             return self._bare(given)
         if provider == "local":
@@ -73,49 +95,80 @@ class Wiring:
 
     def _bare(self, name: str) -> Model:
         if self.settings.base_url:
-            return self._served(name, name, self.settings.base_url)
+            return self._alone(_Asked(name, name, self.settings.base_url))
         raise UnknownModel(
             f"the model {name!r} has no provider: write 'openai/{name}', say, or give base_url="
             " for a server of your own."
         )
 
     def _provided(self, provider: str, name: str) -> Model:
+        from unspool.models.addresses import named_url
         from unspool.models.providers import find, providers
         from unspool.registry import added_model
 
         made = None if provider in providers() else added_model(provider)
         if made is not None:
             return _checked(made(name))
-        row = find(provider)
-        if row.key and not (self.api_key or self._key(row)):
+        row, shown = find(provider), f"{provider}/{name}"
+        elsewhere = self.settings.address(row.at)
+        url = named_url(row, elsewhere) if elsewhere else row.base_url
+        if row.key and not (elsewhere or row.local or self._key(row.keys)):
             raise ConfigurationError(
-                f"the model '{provider}/{name}' needs a key: set {' or '.join(row.keys)}, or give"
-                " api_key=."
+                f"the model '{shown}' needs a key: set {' or '.join(row.keys)}, or give api_key=."
             )
-        return self._served(f"{provider}/{name}", name, row.base_url, row)
+        asked = _Asked(shown, name, url, row)
+        if elsewhere and row.speech_of(name) == "responses":
+            return self._either(asked, replace(asked, over_chat=True))
+        return self._alone(asked)
 
-    def _served(self, shown: str, name: str, url: str, row: Provider | None = None) -> Model:
+    def _at(self, url: str, given: str) -> Model:
+        """The model of a server that may be anything: as chat completions have it, if it can."""
+        from unspool.models.addresses import is_its_own, own_url
+        from unspool.models.providers import providers
+
+        provider, _, name = given.partition("/")
+        row = providers().get(provider)
+        usual = _Asked(given, given, url)
+        if row is None or not name or row.speech_of(name) == "chat":
+            return self._alone(usual)
+        own = _Asked(given, name, own_url(row, url), row)
+        if url.strip().rstrip("/").endswith("/chat/completions"):
+            return self._alone(usual)
+        return self._alone(own) if is_its_own(row, url) else self._either(usual, own)
+
+    def _alone(self, asked: _Asked) -> Model:
+        return wrapped(self._wire(asked), self._gate(asked), attempts=self.retries + 1)
+
+    def _either(self, first: _Asked, other: _Asked) -> Model:
+        from unspool.models.wrap.either import Either
+
+        server = self.servers.setdefault(first.shown.partition("/")[0], Server())
+        wire = Either(self._wire(first), self._wire(other), server)
+        return wrapped(wire, self._gate(first), attempts=self.retries + 1)
+
+    def _gate(self, asked: _Asked) -> Gate:
+        return self.gates.at(asked.url, self._key(asked.keys), asked.name.partition("?")[0])
+
+    def _wire(self, asked: _Asked) -> Model:
         from unspool.models.capacity import own_rows
         from unspool.models.speech import format_of
         from unspool.models.wire import WireModel
 
-        name, extra = _with_options(name)
-        key = self.api_key or self._key(row)
-        wire = WireModel(
-            shown,
+        name, extra = _with_options(asked.name)
+        own = own_rows(self.settings.home / "capacity.toml")
+        return WireModel(
+            asked.shown,
             model=name,
-            format=format_of(row, name, own_rows(self.settings.home / "capacity.toml")),
-            base_url=url,
-            api_key=key,
+            format=format_of(asked.row, name, own, over_chat=asked.over_chat),
+            base_url=asked.url,
+            api_key=self._key(asked.keys),
             http=self.http,
             extra=extra,
-            pricer=self._pricer(name, row, url),
+            pricer=self._pricer(name, asked.row, asked.url),
         )
-        return wrapped(wire, self.gates.at(url, key, name), attempts=self.retries + 1)
 
-    def _key(self, row: Provider | None) -> str | None:
-        variables = row.keys if row else ("OPENAI_API_KEY",)
-        return next(filter(None, map(self.settings.key, variables)), None)
+    def _key(self, variables: Sequence[str]) -> str | None:
+        return self.api_key or next(filter(None, map(self.settings.key, variables)), None)
 
     def _embedded(self, name: str) -> Model:
         from unspool.models.local.catalog import find
@@ -130,10 +183,11 @@ class Wiring:
 
         def price(usage: Usage) -> int | None:
             if not found:
+                from unspool.models.addresses import on_this_machine
                 from unspool.models.prices import pricer
 
                 local = row.local if row else False
-                listed = row.prices if row else None if _on_this_machine(url) else url
+                listed = row.prices if row else None if on_this_machine(url) else url
                 found.append(pricer(listed, name, prices=self.prices, local=local))
             return found[0](usage)
 
@@ -169,27 +223,6 @@ def _with_options(name: str) -> tuple[str, dict[str, Any]]:
     if not bare or (mark and not extra):
         raise UnknownModel(f"{name!r} is no model: write NAME or NAME?reasoning_effort=low, say.")
     return bare, extra
-
-
-def _speaker(provider: str, name: str, url: str) -> Provider | None:
-    """The provider whose own format a model is asked in at `url`; None: chat completions, by
-    the whole string, which is how servers of others' models call them."""
-    from unspool.models.providers import providers
-
-    row = providers().get(provider)
-    if row is None or not name or url.rstrip("/").endswith("/chat/completions"):
-        return None
-    if row.speech_of(name) == "chat" or (provider == "google" and not name.startswith("gemini")):
-        return None
-    host = urlsplit(url).hostname
-    others = (one.base_url for one in providers().values() if one != row and not one.local)
-    return None if host in {urlsplit(other).hostname for other in others} else row
-
-
-def _on_this_machine(url: str) -> bool:
-    """Whether a server is on the loopback: no list has a price for its models."""
-    host = urlsplit(url).hostname or ""
-    return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
 def _checked(given: Any) -> Model:

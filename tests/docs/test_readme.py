@@ -11,7 +11,6 @@ import pytest
 from support import ScriptedServer
 from unspool import RLM, Limits
 from unspool.cli.main import _parser
-from unspool.testing.formats.responses import ResponsesDialect
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,8 +28,7 @@ def test_its_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "contracts").mkdir()
     (tmp_path / "contracts" / "a.txt").write_text("clause one; clause two")
-    script = ["```repl\nFINAL(context.split(';'))\n```"] * 2
-    with ScriptedServer(script, speaks=ResponsesDialect()) as server:
+    with ScriptedServer(["```repl\nFINAL(context.split(';'))\n```"] * 2) as server:
 
         def served(model: str, **options: object) -> RLM:
             return RLM(model, base_url=server.base_url, api_key="k", **options)  # type: ignore[arg-type]

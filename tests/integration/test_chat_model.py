@@ -385,5 +385,5 @@ async def test_extra_that_is_not_json_is_told(http: HttpPool) -> None:
 def test_an_unknown_provider_lists_the_known() -> None:
     with pytest.raises(UnknownModel, match=r"'opnai'.*deepseek.*openai"):
         find("opnai")
-    assert find("ollama").key is None
+    assert find("lmstudio").key is None
     assert find("openai").key == "OPENAI_API_KEY"

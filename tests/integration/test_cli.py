@@ -295,8 +295,21 @@ def test_models_are_listed_located_and_removed(tmp_path: Path) -> None:
 
 
 def test_doctor_says_what_the_machine_has_and_shows_no_key(tmp_path: Path) -> None:
-    done = unspool("doctor", home=tmp_path, OPENAI_API_KEY="sk-secret-0123")
+    done = unspool(
+        "doctor",
+        home=tmp_path,
+        OPENAI_API_KEY="sk-secret-0123",
+        ANTHROPIC_BASE_URL="https://user:sk-secret@gateway",
+        OLLAMA_HOST="0.0.0.0",
+        VLLM_BASE_URL="sk-secret: 1",
+    )
     assert done.returncode == 0
+    for line in (
+        "anthropic/...: https://gateway/v1 (ANTHROPIC_BASE_URL)",
+        "ollama/...: http://127.0.0.1:11434/v1 (OLLAMA_HOST)",
+        "vllm/...: no address (VLLM_BASE_URL)",
+    ):
+        assert f"address:   {line}\n" in done.stdout
     layers = ("landlock", "seccomp: holds", "pid namespace", "lost cell: costs itself alone")
     for word in ("isolation:", "model:", "keys:", "disk:", "OPENAI_API_KEY", "works", *layers):
         assert word in done.stdout

@@ -7,7 +7,7 @@ import pytest
 from runs import cell
 from support import ScriptedServer
 from unspool import RLM, ConfigurationError
-from unspool.errors import UnknownModel
+from unspool.errors import ModelRefused, UnknownModel
 from unspool.testing.script import ChatRequest, Reply
 from wires import ANTHROPIC, GEMINI, KEY, RESPONSES, SPOKEN, Spoken
 
@@ -31,41 +31,118 @@ def answer(request: ChatRequest) -> Reply:
     )
 
 
-@pytest.mark.parametrize("kind", SPOKEN)
-@pytest.mark.usefixtures("newcomer")
-def test_a_run_asks_each_provider_in_its_own_format(kind: str) -> None:
+VARIABLES = {
+    "anthropic": "ANTHROPIC_BASE_URL",
+    "gemini": "GOOGLE_GEMINI_BASE_URL",
+    "responses": "OPENAI_BASE_URL",
+}
+pytestmark = pytest.mark.usefixtures("newcomer")
+at_base_url = pytest.mark.parametrize("where", ["base_url", "a variable"])
+every = pytest.mark.parametrize("kind", SPOKEN)
+
+
+def rlm_at(
+    kind: str, where: str, server: ScriptedServer, patch: pytest.MonkeyPatch, *, end: str = ""
+) -> RLM:
+    """An RLM by the strings of a provider, whose address is that of `server`."""
     root, sub = STRINGS[kind]
+    url = server.base_url.removesuffix(end)
+    if where == "base_url":
+        return RLM(root, sub_model=sub, base_url=url, api_key=KEY)
+    patch.setenv(VARIABLES[kind], url)
+    return RLM(root, sub_model=sub, api_key=KEY)
+
+
+@every
+@at_base_url
+@pytest.mark.parametrize("whole", [True, False], ids=["with its version", "without"])
+def test_a_run_asks_each_provider_in_its_own_format(
+    kind: str, where: str, whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At `base_url` the first request of all finds out that nobody has chat completions there."""
     with SPOKEN[kind].server(answer) as server:
-        rlm = RLM(root, sub_model=sub, base_url=server.base_url, api_key=KEY)
-        result = rlm.run("what?", "the text")
+        end = "" if whole else "/v1beta" if kind == "gemini" else "/v1"
+        result = rlm_at(kind, where, server, monkeypatch, end=end).run("what?", "the text")
     assert (result.answer, result.status) == ("yes yes yes yes yes", "complete")
     assert result.usage.calls == len(server.requests) == 7
     assert result.usage.cached_tokens == 5
     assert {request.model for request in server.requests} == {
-        root.partition("/")[2],
-        sub.partition("/")[2],
+        name.partition("/")[2] for name in STRINGS[kind]
     }
+    assert len(server.strays) == (1 if where == "base_url" else 0)
 
 
-@pytest.mark.parametrize("kind", SPOKEN)
-@pytest.mark.usefixtures("newcomer")
-def test_a_run_outlasts_an_overload_and_a_cut_reply(kind: str) -> None:
-    root, sub = STRINGS[kind]
+@every
+@at_base_url
+def test_a_run_outlasts_an_overload_and_a_cut_reply(
+    kind: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sub = STRINGS[kind][1].partition("/")[2]
     troubles = iter([Reply("busy", status=529, headers={"Retry-After": "0"})])
     cuts = iter([Reply("x" * 4000, cut_after_chars=3000)])
 
     def troubled(request: ChatRequest) -> Reply:
-        if request.model == sub.partition("/")[2]:
-            return next(troubles, answer(request))
-        return next(cuts, answer(request))
+        return next(troubles if request.model == sub else cuts, answer(request))
 
     with SPOKEN[kind].server(troubled) as server:
-        result = RLM(root, sub_model=sub, base_url=server.base_url, api_key=KEY).run("what?", "t")
+        result = rlm_at(kind, where, server, monkeypatch).run("what?", "t")
     assert result.answer == "yes yes yes yes yes"
     assert (result.usage.calls, result.usage.lost_calls, len(server.requests)) == (7, 1, 9)
 
 
-@pytest.mark.usefixtures("newcomer")
+@every
+def test_a_gateway_is_asked_over_chat_completions_by_the_whole_string(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer(answer) as server:
+        result = rlm_at(kind, "base_url", server, monkeypatch).run("what?", "the text")
+    assert result.answer == "yes yes yes yes yes"
+    assert {request.model for request in server.requests} == set(STRINGS[kind])
+    assert (len(server.requests), server.strays) == (7, [])
+
+
+def test_a_gateway_without_responses_is_asked_over_chat_completions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ScriptedServer(answer) as server:
+        result = rlm_at("responses", "a variable", server, monkeypatch).run("what?", "the text")
+    assert result.answer == "yes yes yes yes yes"
+    assert {request.model for request in server.requests} == {"gpt-5", "o3-mini"}
+    assert (len(server.requests), server.strays) == (7, ["POST /v1/responses"])
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "end"),
+    [
+        ("openai/gpt-4o", "OPENAI_BASE_URL", "/v1"),
+        ("vllm/some/model", "VLLM_BASE_URL", "/v1"),
+        ("vllm/some/model", "VLLM_BASE_URL", ""),
+        ("ollama/some/model", "OLLAMA_HOST", ""),
+    ],
+)
+def test_other_servers_are_where_their_variables_say(
+    name: str, variable: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer([cell("FINAL(1)")]) as server:
+        monkeypatch.setenv(variable, f"http://127.0.0.1:{server.port}{end}")
+        result = RLM(name).run("what?", "text")
+        assert server.requests[0].model == name.partition("/")[2]
+    assert (result.answer, result.usage.calls) == (1, 1)
+
+
+@every
+@at_base_url
+def test_a_model_that_nobody_has_is_told_with_all_that_was_said(
+    kind: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = Reply("no such model", status=404)
+    refused = pytest.raises(ModelRefused, match="no such model")
+    with SPOKEN[kind].server(lambda _: missing) as server, refused as caught:
+        rlm_at(kind, where, server, monkeypatch).run("what?", "text")
+    assert ("unknown path: POST" in str(caught.value)) == bool(server.strays)
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("spoken", "variable"),
     [
@@ -84,9 +161,13 @@ def test_the_key_is_that_of_the_providers_variable(
     monkeypatch.setenv(variable, KEY)
     with spoken.server([cell("FINAL(1)")]) as server:
         assert RLM(name, base_url=server.base_url).run("what?", "text").answer == 1
+    with ScriptedServer([cell("FINAL(1)")], models=[name]) as server:
+        RLM(name, base_url=server.base_url).run("what?", "text")
+        sent = server.requests[0].headers.get("authorization")
+    # A gateway is not given another's key.
+    assert sent == (f"Bearer {KEY}" if variable == "OPENAI_API_KEY" else None)
 
 
-@pytest.mark.usefixtures("newcomer")
 def test_fields_of_requests_are_given_with_the_name() -> None:
     with RESPONSES.server([cell("FINAL(1)")]) as server:
         name = 'openai/gpt-5?reasoning_effort=low&text={"verbosity":"low"}&service_tier=flex'
@@ -99,15 +180,9 @@ def test_fields_of_requests_are_given_with_the_name() -> None:
             RLM(name, api_key=KEY)
 
 
-@pytest.mark.usefixtures("newcomer")
-def test_other_models_of_these_names_are_asked_by_chat_completions() -> None:
-    """`google/gemma...` is what a server of one's own calls a model; a gateway is asked by an
-    address that says so."""
-    for name, end in (
-        ("google/gemma-3-27b-it", ""),
-        ("openai/gpt-oss-20b", ""),
-        ("anthropic/claude-sonnet-4-5", "/chat/completions"),
-    ):
-        with ScriptedServer([cell("FINAL(1)")]) as server:
-            RLM(name, base_url=server.base_url + end, api_key=KEY).run("what?", "text")
-            assert server.requests[0].model == name
+def test_an_address_may_say_that_it_has_chat_completions() -> None:
+    with ANTHROPIC.server([cell("FINAL(1)")]) as server:
+        url = f"{server.base_url}/chat/completions"
+        with pytest.raises(ModelRefused, match="unknown path"):
+            RLM("anthropic/claude-sonnet-4-5", base_url=url, api_key=KEY).run("what?", "text")
+    assert (len(server.strays), server.requests) == (1, [])

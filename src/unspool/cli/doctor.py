@@ -10,8 +10,10 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 
-from unspool import Context, UnspoolError
+from unspool import ConfigurationError, Context, UnspoolError
 from unspool.config import Settings, from_environment
+from unspool.models.addresses import named_url
+from unspool.models.http import Endpoint
 from unspool.models.local.catalog import known_models
 from unspool.models.local.files import ModelFiles
 from unspool.models.providers import providers
@@ -36,6 +38,7 @@ def doctor() -> int:
         *(("model", line) for line in _models(settings)),
         ("extras", ", ".join(_extras()) or "none"),
         ("keys", ", ".join(_keys(settings)) or "none is set"),
+        *(("address", line) for line in _addresses(settings)),
         ("disk", _disk(settings)),
     ]
     for name, text in lines:
@@ -112,6 +115,17 @@ def _keys(settings: Settings) -> Iterator[str]:
     """The variables that hold a key; never what is in them."""
     for provider in providers().values():
         yield from (name for name in provider.keys if settings.key(name))
+
+
+def _addresses(settings: Settings) -> Iterator[str]:
+    """Where the environment says that providers' models are; never what is secret in it."""
+    for provider in providers().values():
+        if given := settings.address(provider.at):
+            try:
+                shown = Endpoint(named_url(provider, given), {}).shown
+            except ConfigurationError:
+                shown = "no address"
+            yield f"{provider.name}/...: {shown} ({provider.at})"
 
 
 def _disk(settings: Settings) -> str:

@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, TypeVar
 
 from unspool.errors import UnknownModel
 
 Speech = Literal["chat", "responses", "anthropic", "gemini"]
 """The wire formats: chat completions, OpenAI's Responses, Anthropic's Messages, Google's
 generateContent."""
+Thinks = Literal["effort", "adaptive", "budget", "never"]
+"""How a model is told how much to reason: by a word, by one and a field besides, by a number of
+tokens, or not at all."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Quirks:
     refused: frozenset[str] = frozenset()
     """Fields that are left out of requests: `temperature`, `stop`. `prefill`: the assistant
     may not have the last word."""
+    thinks: Thinks = "effort"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,8 @@ class Provider:
     """The environment variable that holds the key; None: no key is needed."""
     also_keys: tuple[str, ...] = ()
     """Other variables that may hold it."""
+    at: str | None = None
+    """The variable that may name another address than `base_url`."""
     speaks: Speech = "chat"
     """The wire format of its models, but for those of `speech`."""
     local: bool = False
@@ -52,30 +60,30 @@ class Provider:
     stream_usage: bool = True
     json_schema: bool = True
     refused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Fields that models refuse, by the beginning of the model's name."""
+    """Fields that models refuse, by the beginning of the model's name; the longest counts."""
     speech: Mapping[str, Speech] = field(default_factory=dict)
-    """Models that speak another format, by the beginning of the name; the longest counts."""
+    """Models that speak another format, in the same way."""
+    thinks: Mapping[str, Thinks] = field(default_factory=dict)
+    """How models are told how much to reason, in the same way; the others by a word."""
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The variables that may hold the key; the first that is set counts."""
+        """The variables that may hold the key; the first that is set counts. Servers of the
+        user's own need none."""
         return (self.key, *self.also_keys) if self.key else ()
 
     def speech_of(self, model: str) -> Speech:
         """The wire format that `model` is asked in."""
-        fitting = [beginning for beginning in self.speech if model.startswith(beginning)]
-        return self.speech[max(fitting, key=len)] if fitting else self.speaks
+        return _fitting(self.speech, model, self.speaks)
 
     def quirks(self, model: str) -> Quirks:
         """The quirks that hold for `model`."""
-        refused = {
-            name
-            for beginning, names in self.refused.items()
-            if model.startswith(beginning)
-            for name in names
-        }
         return Quirks(
-            self.max_tokens_field, self.stream_usage, self.json_schema, frozenset(refused)
+            self.max_tokens_field,
+            self.stream_usage,
+            self.json_schema,
+            frozenset(_fitting(self.refused, model, ())),
+            _fitting(self.thinks, model, "effort"),
         )
 
 
@@ -99,6 +107,11 @@ def find(name: str) -> Provider:
             "OpenAI-compatible server, pass base_url= and the bare model name."
         )
     return known[name]
+
+
+def _fitting(table: Mapping[str, _T], model: str, otherwise: _T) -> _T:
+    fitting = [beginning for beginning in table if model.startswith(beginning)]
+    return table[max(fitting, key=len)] if fitting else otherwise
 
 
 def _provider(name: str, row: dict[str, object]) -> Provider:

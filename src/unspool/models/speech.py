@@ -10,14 +10,19 @@ from unspool.models.providers import Provider, Quirks
 from unspool.models.wire import Format
 
 
-def format_of(provider: Provider | None, model: str, own: Rows | None = None) -> Format:
-    """The format that `provider` speaks for `model`; without a provider, chat completions.
+def format_of(
+    provider: Provider | None, model: str, own: Rows | None = None, *, over_chat: bool = False
+) -> Format:
+    """The format that `provider` speaks for `model`; without a provider, or `over_chat`, chat
+    completions.
 
     `own` is what the user knows about the capacity of models.
     """
     if provider is None:
         return ChatFormat(Quirks())
     quirks, speech = provider.quirks(model), provider.speech_of(model)
+    if over_chat:
+        return ChatFormat(quirks)
     match speech:
         case "chat":
             return ChatFormat(quirks)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from unspool.errors import ConfigurationError, ModelRefused, ModelUnavailable
+from unspool.models.addresses import checked_url
 from unspool.models.chat_reply import Finish, Pricer, code_of, mended
 from unspool.models.http import Endpoint, HttpPool, HttpReply, HttpStream
 from unspool.models.rates import tell
@@ -312,24 +313,6 @@ def before(text: str, stops: tuple[str, ...]) -> str:
     """`text` up to the first of `stops`: not every server is asked for all of them."""
     ends = [end for end in (text.find(stop) for stop in stops if stop) if end >= 0]
     return text[: min(ends)] if ends else text
-
-
-def checked_url(base_url: str) -> str:
-    """`base_url` without what formats add to it.
-
-    Raises:
-        ConfigurationError: it is no address.
-    """
-    url = base_url.strip().rstrip("/")
-    for end in ("/chat/completions", "/responses", "/messages"):
-        url = url.removesuffix(end)
-    scheme, _, rest = url.partition("://")
-    if scheme not in ("http", "https") or not rest or any(c.isspace() for c in rest):
-        raise ConfigurationError(
-            f"base_url is {Asked('', '', None).redacted(base_url)!r}: it has to be an address "
-            "such as https://host/v1"
-        )
-    return url
 
 
 def checked_key(api_key: str | None) -> str | None:

@@ -102,6 +102,8 @@ class ScriptedServer:
         self.exchanges: list[Exchange] = []
         self.connections = 0
         """How many connections were opened in all."""
+        self.strays: list[str] = []
+        """What was asked for and is not there, as `POST /v1/elsewhere`."""
 
     def __repr__(self) -> str:
         return f"ScriptedServer({len(self.exchanges)} requests)"
@@ -194,6 +196,7 @@ class ScriptedServer:
             listed = [{"id": name, "object": "model"} for name in self._models]
             return _Aside(render_json({"object": "list", "data": listed}))
         if request.method != "POST" or not self._speaks.serves(request.path):
+            self.strays.append(f"{request.method} {path}")
             message = f"unknown path: {request.method} {path}"
             return _Aside(render_json(error_body(message, 404), 404))
         chat, problem = self._speaks.parse(request)

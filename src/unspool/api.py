@@ -34,6 +34,7 @@ from unspool.journals import (
     warn_of_pack,
 )
 from unspool.ledger import Ledger
+from unspool.models.prices import Prices
 from unspool.packs.reading import absolute
 from unspool.parsing import load as load_context
 from unspool.ports import Model, Sandbox
@@ -46,7 +47,7 @@ from unspool.spec import RunSpec
 from unspool.tools import Tools
 from unspool.types import Result, Usage
 from unspool.underway import Stream, UnderWay
-from unspool.wiring import Prices, Wiring, suited
+from unspool.wiring import Wiring, suited
 
 Isolation = Literal["confined", "none"]
 Caching = Literal["off", "run", "all"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from unspool.config import Settings
 from unspool.errors import ConfigurationError, UnknownModel
 from unspool.models.gate import Gate, Gates
 from unspool.models.http import HttpPool
+from unspool.models.prices import NOTHING, Pricer, Prices, Written
 from unspool.models.wrap.either import Server
 from unspool.packs.pack import Pack
 from unspool.packs.reading import load
@@ -22,9 +23,6 @@ from unspool.types import Usage
 
 if TYPE_CHECKING:
     from unspool.models.providers import Provider
-
-Prices = Mapping[str, tuple[float, ...]]
-"""USD per million tokens by model: input, output and, where it differs, cached input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +175,11 @@ class Wiring:
 
         return EmbeddedModel(find(name), ModelFiles(model_folder(self.settings)), self.http)
 
-    def _pricer(self, name: str, row: Provider | None, url: str) -> Callable[[Usage], int | None]:
+    def _pricer(self, name: str, row: Provider | None, url: str) -> Pricer:
         """Looks the price up with the first usage: the list takes 0.2 s to load."""
-        found: list[Callable[[Usage], int | None]] = []
+        found: list[Pricer] = []
 
-        def price(usage: Usage) -> int | None:
+        def price(usage: Usage, written: Written = NOTHING, /) -> int | None:
             if not found:
                 from unspool.models.addresses import on_this_machine
                 from unspool.models.prices import pricer
@@ -189,7 +187,7 @@ class Wiring:
                 local = row.local if row else False
                 listed = row.prices if row else None if on_this_machine(url) else url
                 found.append(pricer(listed, name, prices=self.prices, local=local))
-            return found[0](usage)
+            return found[0](usage, written)
 
         return price
 

@@ -14,7 +14,7 @@ from support import SERVED
 from unspool.errors import ContextTooLong, ModelRefused, ModelUnavailable
 from unspool.models.anthropic import AnthropicFormat
 from unspool.models.http import HttpPool
-from unspool.models.prices import pricer
+from unspool.models.prices import Written, pricer
 from unspool.models.rates import LISTENER, Rates, Window
 from unspool.models.wire import Counted
 from unspool.testing.script import Reply
@@ -298,7 +298,7 @@ async def test_claude_may_write_as_much_as_it_can(
     assert body.get("stream", False) == (most > 20_000)
 
 
-def test_what_claude_writes_into_its_cache_costs_more() -> None:
+def test_what_claude_writes_into_its_cache_is_counted_apart() -> None:
     usage = {
         "input_tokens": 10,
         "cache_read_input_tokens": 4,
@@ -307,7 +307,7 @@ def test_what_claude_writes_into_its_cache_costs_more() -> None:
         "output_tokens": 1,
     }
     counted = AnthropicFormat().counted(usage, prompt_chars=1, reply_chars=1)
-    assert counted == Counted(Usage(1, 114, 4, 1), surcharge_tokens=40)
+    assert counted == Counted(Usage(1, 114, 4, 1), written=Written(100, 20))
 
 
 async def test_its_price_is_that_of_the_price_list(http: HttpPool) -> None:

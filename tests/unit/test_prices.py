@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from unspool.errors import ConfigurationError
-from unspool.models.prices import price_microusd, pricer
+from unspool.models.prices import Written, price_microusd, pricer
 from unspool.models.providers import providers
 from unspool.types import Usage
 
@@ -22,12 +22,42 @@ def test_a_users_own_prices_come_first_and_round_up() -> None:
     assert price_microusd(None, "c", USAGE, prices=prices) == 790
 
 
+def test_what_is_written_into_a_cache_may_have_a_price_of_its_own() -> None:
+    prices = {"c": (1.0, 3.0, 0.1), "d": (1.0, 3.0, 0.1, 1.5)}
+    assert pricer(None, "c", prices=prices)(USAGE, Written(200)) == 790
+    assert pricer(None, "d", prices=prices)(USAGE, Written(200)) == 890
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("anthropic", "claude-opus-4-5"),
+        ("anthropic", "claude-sonnet-4-5"),
+        ("openai", "gpt-5.6-sol"),
+        ("openai", "gpt-5"),
+        ("google", "gemini-2.5-pro"),
+    ],
+)
+def test_what_is_written_into_a_cache_is_priced_by_the_list(provider: str, model: str) -> None:
+    genai_prices = pytest.importorskip("genai_prices")
+    counted = genai_prices.Usage(
+        input_tokens=1000,
+        cache_read_tokens=400,
+        cache_write_tokens=300,
+        cache_write_1h_tokens=100,
+        output_tokens=50,
+    )
+    listed = genai_prices.calc_price(counted, model_ref=model, provider_id=provider)
+    expected = math.ceil(listed.total_price * 1_000_000)
+    assert pricer(provider, model)(USAGE, Written(300, 100)) == expected
+
+
 def test_local_models_cost_nothing_and_unknown_ones_have_no_price() -> None:
     assert price_microusd(None, "m", USAGE, local=True) == 0
     assert price_microusd(None, "m", USAGE) is None
 
 
-@pytest.mark.parametrize("own", [(1.0,), (1.0, -2.0), (1.0, math.inf), (1.0, 2.0, 3.0, 4.0)])
+@pytest.mark.parametrize("own", [(1.0,), (1.0, -2.0), (1.0, math.inf), (1.0, 2.0, 3.0, 4.0, 5.0)])
 def test_prices_that_are_none_are_told(own: tuple[float, ...]) -> None:
     with pytest.raises(ConfigurationError, match=r"prices\['m'\]"):
         pricer(None, "m", prices={"m": own})

@@ -9,6 +9,7 @@ from typing import Any
 from unspool.models.alternate import alternating, system_texts
 from unspool.models.capacity import Capacity
 from unspool.models.chat_reply import Finish
+from unspool.models.prices import Written
 from unspool.models.providers import Quirks
 from unspool.models.refusals import error_in_reply
 from unspool.models.structured import closed
@@ -123,8 +124,7 @@ class AnthropicFormat:
             else count(output),
             reasoning_tokens=thought,
         )
-        # What is kept for five minutes costs a quarter more, for an hour as much again.
-        return Counted(usage, surcharge_tokens=(written - for_an_hour) // 4 + for_an_hour)
+        return Counted(usage, written=Written(written, min(written, for_an_hour)))
 
     def _most(self, request: Request) -> int:
         """The API wants a bound: the model's own, less where the prompt takes up the window."""

@@ -8,7 +8,6 @@ from typing import Any
 
 from unspool.models.chat_reply import (
     BROKEN_FINISHES,
-    Pricer,
     billed_microusd,
     finish_of,
     reasoning_of,
@@ -17,10 +16,11 @@ from unspool.models.chat_reply import (
     usage_of,
 )
 from unspool.models.http import HttpPool
+from unspool.models.prices import Pricer, Written
 from unspool.models.providers import Quirks
 from unspool.models.refusals import error_in_reply
 from unspool.models.structured import response_format
-from unspool.models.wire import Counted, Draft, WireModel, merged
+from unspool.models.wire import Counted, Draft, WireModel, count, mapping, merged
 from unspool.types import Request
 
 
@@ -108,7 +108,9 @@ class ChatFormat:
 
     def counted(self, told: Mapping[str, Any], *, prompt_chars: int, reply_chars: int) -> Counted:
         usage = usage_of(told, prompt_chars=prompt_chars, reply_chars=reply_chars)
-        return Counted(usage, billed_microusd(told))
+        details = mapping(mapping(told.get("usage")).get("prompt_tokens_details"))
+        written = Written(count(details.get("cache_write_tokens")))
+        return Counted(usage, billed_microusd(told), written)
 
 
 def _add(draft: Draft, body: Mapping[str, Any], key: str) -> bool:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from unspool.types import Usage
 
 Finish = Literal["stop", "length", "other"]
-Pricer = Callable[[Usage], int | None]
-"""The cost of a usage in microusd, None when it is not known."""
 
 _CHARS_PER_TOKEN = 4
 _FINISHES: Mapping[str, Finish] = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unspool.models.chat_reply import Finish
+from unspool.models.prices import Written
 from unspool.models.providers import Quirks
 from unspool.models.refusals import error_in_reply
 from unspool.models.structured import strict
@@ -102,7 +103,7 @@ class ResponsesFormat:
             else count(written),
             reasoning_tokens=thought,
         )
-        return Counted(usage)
+        return Counted(usage, written=Written(count(details.get("cache_write_tokens"))))
 
     def _end(self, draft: Draft, response: Mapping[str, Any]) -> None:
         if response.get("status") == "failed" or response.get("error"):

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from unspool.errors import ConfigurationError, ModelRefused, ModelUnavailable
 from unspool.models.addresses import checked_url
-from unspool.models.chat_reply import Finish, Pricer, code_of, mended
+from unspool.models.chat_reply import Finish, code_of, mended
 from unspool.models.http import Endpoint, HttpPool, HttpReply, HttpStream
+from unspool.models.prices import NOTHING, Pricer, Written
 from unspool.models.rates import tell
 from unspool.models.refusals import Asked, garbage, json_or_none, refusal
 from unspool.models.sse import SseParser
@@ -53,8 +54,7 @@ class Counted:
     usage: Usage
     billed_microusd: int | None = None
     """What the server charged, where it says so."""
-    surcharge_tokens: int = 0
-    """Input tokens that are paid for besides: writing a cache costs more than reading."""
+    written: Written = NOTHING
 
 
 class Format(Protocol):
@@ -292,8 +292,7 @@ class WireModel:
     def _priced(self, counted: Counted) -> Usage:
         usage, cost = counted.usage, counted.billed_microusd
         if cost is None and self._pricer is not None:
-            extra = counted.surcharge_tokens
-            cost = self._pricer(replace(usage, input_tokens=usage.input_tokens + extra))
+            cost = self._pricer(usage, counted.written)
         if cost is None:
             return replace(usage, unpriced_calls=1)
         return replace(usage, microusd=cost)

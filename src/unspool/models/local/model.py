@@ -13,6 +13,7 @@ from unspool.models.http import HttpPool
 from unspool.models.local.catalog import LocalModel
 from unspool.models.local.files import ModelFiles
 from unspool.models.local.server import SLOTS, LocalServer, shared
+from unspool.models.prices import NOTHING, Written
 from unspool.types import Completion, OnText, Request, Usage
 
 CHARS_PER_TOKEN = 2.5
@@ -122,7 +123,7 @@ class _Window:
                 self._changed.notify_all()
 
 
-def _free(_: Usage) -> int:
+def _free(_: Usage, written: Written = NOTHING, /) -> int:
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from support import SERVED
-from unspool.errors import ContextTooLong, ModelRefused, ModelUnavailable
+from unspool.errors import ConfigurationError, ContextTooLong, ModelRefused, ModelUnavailable
 from unspool.models.anthropic import AnthropicFormat
 from unspool.models.http import HttpPool
 from unspool.models.prices import Written, pricer
@@ -22,6 +22,7 @@ from unspool.types import Completion, Message, Request, Usage
 from wires import ANTHROPIC, GEMINI, RESPONSES, SPOKEN, Spoken
 
 SYSTEM, USER = Message("system", "Be brief."), Message("user", "x" * 400)
+REPLIED = Message("assistant", "and then")
 REQUEST = Request((SYSTEM, USER))
 SCHEMA = {
     "type": "object",
@@ -259,16 +260,59 @@ async def test_every_chat_is_put_as_the_server_wants_it(
         await sent(spoken, http, Request(messages, temperature=0.5), model=model)
 
 
-@every
-async def test_effort_is_one_word_for_all(spoken: Spoken, http: HttpPool) -> None:
-    request = replace(REQUEST, extra={"reasoning_effort": "low"}, schema=SCHEMA)
-    body = await sent(spoken, http, request)
+@pytest.mark.parametrize(
+    ("spoken", "model", "effort", "said"),
+    [
+        (ANTHROPIC, "claude-3-haiku-20240307", "high", {}),
+        (ANTHROPIC, "claude-sonnet-4-5", "low", {"type": "enabled", "budget_tokens": 1024}),
+        (ANTHROPIC, "claude-sonnet-4-5", "max", {"type": "enabled", "budget_tokens": 24_576}),
+        (ANTHROPIC, "claude-sonnet-4-5", "none", {}),
+        (ANTHROPIC, "claude-opus-4-5", "medium", {"effort": "medium"}),
+        (ANTHROPIC, "claude-opus-5", "minimal", {"type": "adaptive", "effort": "low"}),
+        (ANTHROPIC, "claude-sonnet-4-6", "none", {"effort": "low"}),
+        (GEMINI, "gemini-2.0-flash", "high", {}),
+        (GEMINI, "gemini-2.5-pro", "low", {"thinkingBudget": 1024}),
+        (GEMINI, "gemini-2.5-pro", "none", {"thinkingBudget": 128}),
+        (GEMINI, "gemini-2.5-flash", "none", {"thinkingBudget": 0}),
+        (GEMINI, "gemini-3-pro-preview", "minimal", {"thinkingLevel": "low"}),
+        (GEMINI, "gemini-3-flash-preview", "none", {"thinkingLevel": "minimal"}),
+        (GEMINI, "gemini-3-flash-preview", "medium", {"thinkingLevel": "medium"}),
+        (RESPONSES, "gpt-5", "high", {"effort": "high"}),
+        (RESPONSES, "o3-mini", "low", {"effort": "low"}),
+    ],
+)
+async def test_effort_is_one_word_for_all(
+    http: HttpPool, spoken: Spoken, model: str, effort: str, said: Mapping[str, Any]
+) -> None:
+    request = replace(
+        REQUEST, temperature=0.5, extra={"reasoning_effort": effort}, messages=(USER, REPLIED)
+    )
+    body = await sent(spoken, http, request, model=model)
     found = {
-        "anthropic": lambda: body["output_config"]["effort"],
-        "google": lambda: body["generationConfig"]["thinkingConfig"]["thinkingLevel"],
-        "openai": lambda: body["reasoning"]["effort"],
-    }[spoken.provider]()
-    assert found == "low"
+        **body.get("thinking", {}),
+        **body.get("output_config", {}),
+        **body.get("generationConfig", {}).get("thinkingConfig", {}),
+        **body.get("reasoning", {}),
+    }
+    assert found == said
+
+
+async def test_an_effort_that_nobody_knows_is_told(http: HttpPool) -> None:
+    request = replace(REQUEST, extra={"reasoning_effort": "lots"})
+    with pytest.raises(ConfigurationError, match=r"'lots'.*medium"):
+        await sent(GEMINI, http, request)
+
+
+async def test_reasoning_leaves_room_for_the_reply(http: HttpPool) -> None:
+    request = replace(REQUEST, extra={"reasoning_effort": "high"})
+    assert "thinking" not in await sent(ANTHROPIC, http, replace(request, max_tokens=99))
+    body = await sent(ANTHROPIC, http, replace(request, max_tokens=2000))
+    assert body["thinking"]["budget_tokens"] == 1999
+
+
+async def test_a_model_without_system_messages_is_told_what_they_say(http: HttpPool) -> None:
+    body = await sent(GEMINI, http, REQUEST, model="gemma-3-27b-it")
+    assert [part["text"] for part in body["contents"][0]["parts"]] == [SYSTEM.content, USER.content]
 
 
 async def test_claude_is_asked_with_marks_where_a_history_grows(http: HttpPool) -> None:
@@ -288,6 +332,7 @@ async def test_claude_is_asked_with_marks_where_a_history_grows(http: HttpPool) 
         ("claude-sonnet-4-5", 10, 64_000),
         ("claude-sonnet-4-5", 300_000, 50_000),
         ("claude-opus-4-7", 10, 128_000),
+        ("claude-fable-5", 10, 128_000),
     ],
 )
 async def test_claude_may_write_as_much_as_it_can(
@@ -295,7 +340,7 @@ async def test_claude_may_write_as_much_as_it_can(
 ) -> None:
     body = await sent(ANTHROPIC, http, Request((Message("user", "x" * chars),)), model=model)
     assert body["max_tokens"] == most
-    assert body.get("stream", False) == (most > 20_000)
+    assert body.get("stream", False) == (most > 8_192)
 
 
 def test_what_claude_writes_into_its_cache_is_counted_apart() -> None:
@@ -394,6 +439,10 @@ async def test_geminis_stumble_may_heal_and_a_blocked_prompt_does_not(http: Http
         (ANTHROPIC, {"messages": []}, "fewer than 1"),
         (ANTHROPIC, {"model": "claude-opus-4-7", "temperature": 1}, "deprecated"),
         (ANTHROPIC, {"thinking": {"type": "enabled", "budget_tokens": 99999}}, "budget_tokens"),
+        (ANTHROPIC, {"output_config": {"effort": "low"}}, "effort parameter"),
+        (ANTHROPIC, {"thinking": {"type": "adaptive"}}, "adaptive thinking"),
+        (GEMINI, {"generationConfig": {"thinkingConfig": {"thinkingLevel": "low"}}}, "level"),
+        (GEMINI, {"generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}}, "Budget 0"),
         (GEMINI, {"model": "m"}, "no field 'model'"),
         (GEMINI, {"generationConfig": {"responseJsonSchema": {}}}, "responseMimeType"),
         (RESPONSES, {"stop": ["a"]}, "Unknown parameter: 'stop'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,10 @@ from unspool.models.capacity import Capacity, capacity, own_rows
         ("google", "gemini-2.5-pro", Capacity(1_048_576, 65_536)),
         ("openai", "gpt-5-mini", Capacity(400_000, 128_000)),
         ("openai", "o3-mini", Capacity(200_000, 100_000)),
+        ("openai", "gpt-5.3-codex", Capacity(400_000, 128_000)),
+        ("openai", "gpt-6-sol", Capacity(1_050_000, 128_000)),
         ("openrouter", "anthropic/claude-3-haiku", Capacity(200_000, 4_096)),
+        ("openrouter", "anthropic/claude-opus-4.6", Capacity(1_000_000, 128_000)),
         (None, "who-knows", Capacity(128_000, 8_192)),
     ],
 )
@@ -30,8 +34,22 @@ def test_the_longest_name_that_fits_counts(
 
 def test_a_window_that_no_row_has_is_the_price_lists() -> None:
     pytest.importorskip("genai_prices")
-    assert capacity("anthropic", "claude-sonnet-5") == Capacity(1_000_000, 32_000)
-    assert capacity("openai", "gpt-6-sol") == Capacity(1_050_000, 128_000)
+    assert capacity("openai", "gpt-3.5-turbo-16k") == Capacity(16_385, 8_192)
+    assert capacity("openai", "gpt-4-turbo") == Capacity(128_000, 8_192)
+
+
+def test_the_rows_say_what_the_price_list_says() -> None:
+    """They are there so that it need not be loaded before the first request."""
+    snapshot = pytest.importorskip("genai_prices.data_snapshot").get_snapshot()
+    beside_text = re.compile("audio|image|live|realtime|robotics|search|transcribe|tts")
+    told = 0
+    for provider in snapshot.providers:
+        for model in provider.models if provider.id in ("anthropic", "google", "openai") else ():
+            if model.context_window and not beside_text.search(model.id):
+                known = capacity(provider.id, model.id).window
+                assert known == pytest.approx(model.context_window, rel=0.06), model.id
+                told += 1
+    assert told > 60
 
 
 def test_the_users_own_rows_come_first_field_by_field(tmp_path: Path) -> None:

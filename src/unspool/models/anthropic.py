@@ -9,6 +9,7 @@ from typing import Any
 from unspool.models.alternate import alternating, system_texts
 from unspool.models.capacity import Capacity
 from unspool.models.chat_reply import Finish
+from unspool.models.effort import budget_tokens, parted
 from unspool.models.prices import Written
 from unspool.models.providers import Quirks
 from unspool.models.refusals import error_in_reply
@@ -20,9 +21,10 @@ _VERSION = "2023-06-01"
 """The next one refuses `temperature`, which older models still take."""
 _MARK = {"type": "ephemeral"}
 _LEAST_REPLY = 4096
-_LONG_REPLY = 20_000
-"""Tokens: a longer reply takes more than ten minutes, and connections are cut by then."""
-_CHARS_PER_TOKEN_AT_LEAST = 2
+_LONG_REPLY = 8_192
+"""Tokens: some models take ten minutes for a longer reply, and connections are cut by then."""
+_LEAST_BUDGET = 1024
+_BYTES_PER_TOKEN_AT_LEAST = 2
 _CHARS_PER_TOKEN = 4
 _HEALING = frozenset({"overloaded_error", "api_error", "timeout_error", "rate_limit_error"})
 _FINISHES: Mapping[str, Finish] = {
@@ -50,19 +52,21 @@ class AnthropicFormat:
         return version | {"x-api-key": key} if key else version
 
     def fields(self, model: str, request: Request, *, streamed: bool) -> dict[str, Any]:
-        own = {name: value for name, value in request.extra.items() if name != "reasoning_effort"}
-        if effort := request.extra.get("reasoning_effort"):
-            own = merged({"output_config": {"effort": effort}}, own)
+        effort, own = parted(request.extra)
+        most = self._most(request)
+        own = merged(self._reasoning(effort, most), own) if effort else own
+        thinking = mapping(own.get("thinking")).get("type")
         body: dict[str, Any] = {
             "model": model,
-            "max_tokens": self._most(request),
-            "messages": self._messages(request),
+            "max_tokens": most,
+            "messages": self._messages(request, prefill=thinking != "enabled"),
         }
         if system := system_texts(request.messages):
             blocks = [{"type": "text", "text": text} for text in system]
             body["system"] = [*blocks[:-1], blocks[-1] | {"cache_control": _MARK}]
-        if (temperature := self._temperature(request)) is not None:
-            body["temperature"] = temperature
+        takes = "temperature" not in self.quirks.refused
+        if request.temperature is not None and takes and thinking not in ("enabled", "adaptive"):
+            body["temperature"] = min(1.0, request.temperature)
         # Of white space alone they are refused; the reply is cut at those when it is here.
         if stops := [stop for stop in request.stop if stop.strip()]:
             body["stop_sequences"] = stops
@@ -130,19 +134,27 @@ class AnthropicFormat:
         """The API wants a bound: the model's own, less where the prompt takes up the window."""
         if request.max_tokens is not None:
             return max(1, request.max_tokens)
-        chars = sum(len(message.content) for message in request.messages)
-        left = self.capacity.window - chars // _CHARS_PER_TOKEN_AT_LEAST
+        size = sum(len(message.content.encode()) for message in request.messages)
+        left = self.capacity.window - size // _BYTES_PER_TOKEN_AT_LEAST
         return min(self.capacity.output, max(_LEAST_REPLY, left))
 
-    def _temperature(self, request: Request) -> float | None:
-        thinks = mapping(request.extra.get("thinking")).get("type") in ("enabled", "adaptive")
-        if request.temperature is None or thinks or "temperature" in self.quirks.refused:
-            return None
-        return min(1.0, request.temperature)
+    def _reasoning(self, effort: Any, most: int) -> dict[str, Any]:
+        """The fields that say how much to reason, in a reply of `most` tokens at most."""
+        if self.quirks.thinks == "never":
+            return {}
+        if self.quirks.thinks == "budget":
+            tokens = min(budget_tokens(effort), most - 1)
+            on = {"type": "enabled", "budget_tokens": tokens}
+            return {"thinking": on} if tokens >= _LEAST_BUDGET else {}
+        level = {"output_config": {"effort": "low" if effort in ("none", "minimal") else effort}}
+        if self.quirks.thinks == "adaptive" and effort != "none":
+            return level | {"thinking": {"type": "adaptive"}}
+        return level
 
-    def _messages(self, request: Request) -> list[dict[str, Any]]:
+    def _messages(self, request: Request, *, prefill: bool) -> list[dict[str, Any]]:
         """The last block of a history that grows is marked: the next turn reads it from there."""
-        said = alternating(request.messages, prefill="prefill" not in self.quirks.refused)
+        prefill = prefill and "prefill" not in self.quirks.refused
+        said = alternating(request.messages, prefill=prefill)
         messages = [
             {"role": one.role, "content": [{"type": "text", "text": text} for text in one.texts]}
             for one in said

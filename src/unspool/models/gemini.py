@@ -9,12 +9,14 @@ from urllib.parse import quote
 
 from unspool.models.alternate import alternating, system_texts
 from unspool.models.chat_reply import Finish
+from unspool.models.effort import budget_tokens, parted
 from unspool.models.providers import Quirks
 from unspool.models.refusals import broken, error_in_reply
 from unspool.models.wire import Counted, Draft, count, mapping, merged
 from unspool.types import Request, Usage
 
 _MOST_STOPS = 5
+_LEAST_BUDGET = 128
 _CHARS_PER_TOKEN = 4
 _FINISHES: Mapping[str, Finish] = {"STOP": "stop", "MAX_TOKENS": "length"}
 _BROKEN = frozenset(
@@ -45,7 +47,7 @@ class GeminiFormat:
         return {"x-goog-api-key": key} if key else {}
 
     def fields(self, model: str, request: Request, *, streamed: bool) -> dict[str, Any]:
-        own = {name: value for name, value in request.extra.items() if name != "reasoning_effort"}
+        effort, own = parted(request.extra)
         settings: dict[str, Any] = {}
         if request.max_tokens is not None:
             settings["maxOutputTokens"] = request.max_tokens
@@ -54,8 +56,8 @@ class GeminiFormat:
         if request.stop:
             # The reply is cut at the others when it is here.
             settings["stopSequences"] = [stop for stop in request.stop if stop][:_MOST_STOPS]
-        if effort := request.extra.get("reasoning_effort"):
-            settings["thinkingConfig"] = {"thinkingLevel": effort}
+        if effort and self.quirks.thinks != "never":
+            settings["thinkingConfig"] = self._thinking(model, effort)
         body: dict[str, Any] = {
             "contents": [
                 {
@@ -65,8 +67,11 @@ class GeminiFormat:
                 for said in alternating(request.messages)
             ]
         }
-        if system := system_texts(request.messages):
-            body["systemInstruction"] = {"parts": [{"text": text} for text in system]}
+        if system := [{"text": text} for text in system_texts(request.messages)]:
+            if "system" in self.quirks.refused:
+                body["contents"][0]["parts"][:0] = system
+            else:
+                body["systemInstruction"] = {"parts": system}
         if settings:
             body["generationConfig"] = settings
         return merged(body, own)
@@ -104,6 +109,16 @@ class GeminiFormat:
             reasoning_tokens=thought,
         )
         return Counted(usage)
+
+    def _thinking(self, model: str, effort: Any) -> dict[str, Any]:
+        """The models called pro do not answer without any reasoning."""
+        always = "pro" in model
+        if self.quirks.thinks == "budget":
+            return {"thinkingBudget": max(_LEAST_BUDGET if always else 0, budget_tokens(effort))}
+        least = "low" if always else "minimal"
+        return {
+            "thinkingLevel": {"none": least, "minimal": least, "max": "high"}.get(effort, effort)
+        }
 
 
 def _add(draft: Draft, value: Mapping[str, Any]) -> bool:

@@ -32,7 +32,8 @@ class Quirks:
     """False: it cannot hold a reply to a JSON schema."""
     refused: frozenset[str] = frozenset()
     """Fields that are left out of requests: `temperature`, `stop`. `prefill`: the assistant
-    may not have the last word."""
+    may not have the last word; `system`: there are no system messages, what they say is the
+    user's."""
     thinks: Thinks = "effort"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unspool.models.chat_reply import Finish
+from unspool.models.effort import parted
 from unspool.models.prices import Written
 from unspool.models.providers import Quirks
 from unspool.models.refusals import error_in_reply
@@ -40,8 +41,8 @@ class ResponsesFormat:
         return {"Authorization": f"Bearer {key}"} if key else {}
 
     def fields(self, model: str, request: Request, *, streamed: bool) -> dict[str, Any]:
-        own = {name: value for name, value in request.extra.items() if name != "reasoning_effort"}
-        if effort := request.extra.get("reasoning_effort"):
+        effort, own = parted(request.extra)
+        if effort:
             own = merged({"reasoning": {"effort": effort}}, own)
         body: dict[str, Any] = {
             "model": model,

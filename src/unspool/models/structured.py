@@ -9,8 +9,8 @@ from typing import Any
 from unspool.errors import ContextTooLong, ModelRefused
 
 _ABOUT_SCHEMA = re.compile(
-    r"response_format|json_?schema|structured.?output|schema|grammar|unsupported|not supported"
-    r"|extra.{0,20}(?:field|input)",
+    r"response_format|json_?schema|json mode|structured.?output|schema|grammar"
+    r"|unsupported|not supported|extra.{0,20}(?:field|input)",
     re.IGNORECASE,
 )
 _KINDS = frozenset({"type", "enum", "const", "anyOf", "$ref"})

@@ -57,6 +57,9 @@ _FIXED_SAMPLING = re.compile(r"claude-(opus-4-[78]|(opus|sonnet|haiku)-5|fable|m
 _NO_PREFILL = re.compile(
     r"claude-((opus|sonnet)-4-6|opus-4-[78]|(opus|sonnet|haiku)-5|fable|mythos)"
 )
+_NO_EFFORT = re.compile(r"claude-([23]|opus-4-[012]|sonnet-4-[0235]|haiku-4)")
+_NO_BUDGET = re.compile(r"claude-(opus-4-[78]|(opus|sonnet|haiku)-5|fable|mythos)")
+_NO_ADAPTIVE = re.compile(r"claude-([23]|opus-4-[0125]|sonnet-4-[0235]|haiku-4)")
 _NO_SCHEMAS = re.compile(r"claude-(3|opus-4-[01]|opus-4-2|sonnet-4-[02])")
 _SAMPLING = ("temperature", "top_p", "top_k")
 _NEWEST = "2026-10-21"
@@ -147,6 +150,7 @@ def _faults(body: Mapping[str, Any]) -> Iterator[str]:
     if json.dumps(body).count('"cache_control"') > _MOST_MARKS:
         yield f"A maximum of {_MOST_MARKS} blocks with cache_control may be provided."
     yield from _sampling_faults(model, body)
+    yield from _thinking_faults(model, body)
     held = body.get("output_config", {}).get("format")
     if held and _NO_SCHEMAS.match(model):
         yield "output_config.format: Extra inputs are not permitted"
@@ -163,12 +167,24 @@ def _sampling_faults(model: str, body: Mapping[str, Any]) -> Iterator[str]:
             yield f"`{name}` is deprecated for this model."
     if "temperature" in body and "top_p" in body:
         yield "`temperature` and `top_p` cannot both be specified for this model."
-    thinking = body.get("thinking", {})
-    on = thinking.get("type") in ("enabled", "adaptive")
+    on = body.get("thinking", {}).get("type") in ("enabled", "adaptive")
     if on and body.get("temperature", 1) != 1:
         yield "`temperature` may only be set to 1 when thinking is enabled."
-    if thinking.get("type") == "enabled" and thinking.get("budget_tokens", 0) >= body["max_tokens"]:
+
+
+def _thinking_faults(model: str, body: Mapping[str, Any]) -> Iterator[str]:
+    thinking = body.get("thinking", {})
+    kind = thinking.get("type")
+    if "effort" in body.get("output_config", {}) and _NO_EFFORT.match(model):
+        yield "This model does not support the effort parameter."
+    if kind == "adaptive" and _NO_ADAPTIVE.match(model):
+        yield "adaptive thinking is not supported on this model"
+    if kind == "enabled" and _NO_BUDGET.match(model):
+        yield '"thinking.type.enabled" is not supported for this model.'
+    if kind == "enabled" and thinking.get("budget_tokens", 0) >= body["max_tokens"]:
         yield "`max_tokens` must be greater than `thinking.budget_tokens`."
+    if kind == "enabled" and body["messages"][-1]["role"] == "assistant":
+        yield "messages: when `thinking` is enabled, the final message cannot be a prefill"
 
 
 def _texts(message: Mapping[str, Any]) -> list[str]:

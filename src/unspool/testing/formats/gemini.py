@@ -101,7 +101,7 @@ class GeminiDialect:
         wrong = (
             shapes.header_fault(request)
             or shapes.shape_fault(body, REQUEST)
-            or next(_faults(body), "")
+            or next(_faults(asked[1], body), "")
         )
         known = {"model": unquote(asked[1]), "stream": asked[2] is None}
         chat = ChatRequest(_as_chat(body) | known, request.headers, body)
@@ -122,8 +122,10 @@ class GeminiDialect:
         )
 
 
-def _faults(body: Mapping[str, Any]) -> Iterator[str]:
-    """What the shape does not say: what does not go together."""
+def _faults(model: str, body: Mapping[str, Any]) -> Iterator[str]:
+    """What the shape does not say: what does not go together, and what a model refuses."""
+    if "systemInstruction" in body and model.startswith("gemma-3"):
+        yield f"Developer instruction is not enabled for models/{model}"
     roles = [content["role"] for content in body["contents"]]
     if roles[-1] != "user":
         yield "Please ensure that multiturn requests end with a user role."
@@ -135,7 +137,18 @@ def _faults(body: Mapping[str, Any]) -> Iterator[str]:
         yield "responseSchema and responseJsonSchema cannot both be set."
     if schemas and settings.get("responseMimeType") != "application/json":
         yield f"{schemas[0]} needs responseMimeType application/json."
-    thinking = settings.get("thinkingConfig", {})
+    yield from _thinking_faults(model, settings.get("thinkingConfig", {}))
+
+
+def _thinking_faults(model: str, thinking: Mapping[str, Any]) -> Iterator[str]:
+    if thinking and model.startswith(("gemini-1", "gemini-2.0", "gemma")):
+        yield "Thinking is not enabled for this model."
+    if "thinkingLevel" in thinking and model.startswith("gemini-2"):
+        yield "Thinking level is not supported for this model."
+    if thinking.get("thinkingBudget") == 0 and "pro" in model:
+        yield "Budget 0 is invalid. This model only works in thinking mode."
+    if thinking.get("thinkingLevel") == "minimal" and "pro" in model:
+        yield "Thinking level MINIMAL is not supported for this model."
     if "thinkingBudget" in thinking and "thinkingLevel" in thinking:
         yield "thinkingBudget and thinkingLevel cannot both be set."
 

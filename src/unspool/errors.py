@@ -13,7 +13,8 @@
     └── ModelError              a model's server did not answer
         ├── ModelUnavailable    it may heal: overload, time-out, a cut connection
         └── ModelRefused        it will not heal: a wrong key, a bad request
-            └── ContextTooLong  the request is longer than the model's window
+            ├── ContextTooLong  the request is longer than the model's window
+            └── ModelDeclined   the model or a filter will not answer it
 
 Messages say what was given, what was expected and what to do. They never hold a key
 nor the text of a context.
@@ -102,3 +103,7 @@ class ModelRefused(ModelError):
 
 class ContextTooLong(ModelRefused):
     """The request does not fit in the model's window."""
+
+
+class ModelDeclined(ModelRefused):
+    """The model, or a filter of its server, will not answer this request; it may answer others."""

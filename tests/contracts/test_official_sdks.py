@@ -1,18 +1,26 @@
-"""Our requests and our strict servers, held to the official SDKs; skipped where they are not
-installed (`pip install anthropic openai google-genai`)."""
+"""Our requests and our strict servers, held to the official SDKs' own types and clients.
+
+Skipped where they are not installed (`pip install anthropic openai google-genai`), as in CI: with
+what they need they are 160 MB, for tests of shapes that change a few times a year. The
+strict servers hold our requests to the same shapes without them.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.request import Request as HttpRequest
 from urllib.request import urlopen
 
 import pytest
 
-from support import SERVED
+from support import SERVED, ScriptedServer
+from unspool.models.chat import ChatModel
 from unspool.models.http import HttpPool
+from unspool.models.providers import find
 from unspool.testing.script import Reply
 from unspool.types import Message, Request
 from wires import ANTHROPIC, GEMINI, KEY, RESPONSES, Spoken
@@ -70,19 +78,24 @@ async def sent(spoken: Spoken) -> list[Mapping[str, Any]]:
 
 def answered(spoken: Spoken, body: Mapping[str, Any], path: str, reply: Reply) -> Any:
     """What our strict server answers: a body, or the data of all events."""
+    with spoken.server(lambda _: reply) as server:
+        return asked_of(server.base_url + path, body)
+
+
+def asked_of(url: str, body: Mapping[str, Any]) -> Any:
+    """What a server answers: a body, or the data of all events."""
     headers = {
         "Content-Type": "application/json",
         "anthropic-version": "2023-06-01",
         "x-goog-api-key": KEY,
         "Authorization": f"Bearer {KEY}",
     }
-    with spoken.server(lambda _: reply) as server:
-        asked = HttpRequest(server.base_url + path, json.dumps(body).encode(), headers)
-        with urlopen(asked) as response:
-            text = response.read().decode()
+    with urlopen(HttpRequest(url, json.dumps(body).encode(), headers)) as response:
+        text = response.read().decode()
     if text.startswith("{"):
         return json.loads(text)
-    return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
+    lines = (line[6:] for line in text.splitlines() if line.startswith("data: {"))
+    return [json.loads(line) for line in lines]
 
 
 def fits(types: Any, body: Mapping[str, Any]) -> None:
@@ -111,6 +124,39 @@ async def test_anthropics_types_take_our_requests_and_our_servers_answers() -> N
         for event in answered(ANTHROPIC, streamed, "/messages", reply):
             if event["type"] != "ping":
                 events.validate_python(event)
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "claude-opus-4-5", "claude-opus-5"])
+async def test_anthropics_types_take_every_way_to_say_how_much_to_reason(model: str) -> None:
+    params = pytest.importorskip("anthropic.types.message_create_params")
+    http = HttpPool(trust_env=False)
+    with ANTHROPIC.server(lambda _: REPLY) as server:
+        asked = replace(REQUEST, max_tokens=2000, temperature=None)
+        await ANTHROPIC.model_at(server, http, model=model).complete(asked)
+        await http.aclose()
+        body = server.requests[0].raw
+    assert "thinking" in body or "effort" in body["output_config"]
+    fits(params.MessageCreateParamsNonStreaming, body)
+
+
+async def test_openais_types_take_chat_completions_of_ours() -> None:
+    types = pytest.importorskip("openai.types.chat")
+    params = pytest.importorskip("openai.types.chat.completion_create_params")
+    http = HttpPool(trust_env=False)
+    quirks = find("openai").quirks("o3-mini")
+    with ScriptedServer(lambda _: REPLY) as server:
+        model = ChatModel("m", model="o3-mini", base_url=server.base_url, http=http, quirks=quirks)
+        await model.complete(REQUEST)
+        await model.complete(REQUEST, lambda _: None)
+        await http.aclose()
+        plain, streamed = [dict(request.body) for request in server.requests]
+        asked = partial(asked_of, server.base_url + "/chat/completions")
+        whole, events = asked(plain), asked(streamed)
+    fits(params.CompletionCreateParamsNonStreaming, plain)
+    fits(params.CompletionCreateParamsStreaming, streamed)
+    assert types.ChatCompletion.model_validate(whole).choices[0].message.content == REPLY.text
+    for event in events:
+        types.ChatCompletionChunk.model_validate(event)
 
 
 async def test_openais_types_take_our_requests_and_our_servers_answers() -> None:

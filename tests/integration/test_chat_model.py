@@ -15,6 +15,7 @@ import pytest
 from unspool.errors import (
     ConfigurationError,
     ContextTooLong,
+    ModelDeclined,
     ModelRefused,
     ModelUnavailable,
     UnknownModel,
@@ -210,6 +211,13 @@ async def test_the_servers_own_bill_comes_first(http: HttpPool) -> None:
 )
 async def test_finish_reasons_are_three(http: HttpPool, reason: str | None, finish: str) -> None:
     assert (await complete(http, Reply("a", finish_reason=reason))).finish == finish
+
+
+async def test_a_filtered_reply_without_a_word_is_declined(http: HttpPool) -> None:
+    with pytest.raises(ModelDeclined, match="content_filter"):
+        await complete(http, Reply("", finish_reason="content_filter"))
+    with pytest.raises(ModelDeclined, match="other words"):
+        await complete(http, Reply("flagged", status=400, error_code="content_filter"))
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 529])

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from support import SERVED
-from unspool.errors import ConfigurationError, ContextTooLong, ModelRefused, ModelUnavailable
+from unspool.errors import (
+    ConfigurationError,
+    ContextTooLong,
+    ModelDeclined,
+    ModelRefused,
+    ModelUnavailable,
+)
 from unspool.models.anthropic import AnthropicFormat
 from unspool.models.http import HttpPool
 from unspool.models.prices import Written, pricer
@@ -118,6 +124,9 @@ async def test_a_reply_ends_before_a_stop_text(spoken: Spoken, http: HttpPool) -
     request = replace(REQUEST, stop=("\n\n", "END"))
     assert (await plain(spoken, http, Reply("a END b"), request)).text == "a "
     assert (await plain(spoken, http, Reply("a\n\nb"), request)).text == "a"
+    for text, handed in (("ab END c", "ab "), ("a EN", "a EN")):
+        done, pieces = await streamed(spoken, http, Reply(text, piece_chars=1), request)
+        assert done.text == "".join(pieces) == handed
 
 
 @every
@@ -147,10 +156,10 @@ async def test_a_refusal_without_a_word_is_an_error_that_says_why(
     spoken: Spoken, http: HttpPool
 ) -> None:
     reply = Reply("", finish_reason="content_filter")
-    with pytest.raises(ModelRefused, match=r"declined to answer: .*other words") as caught:
+    with pytest.raises(ModelDeclined, match=r"declined to answer: .*other words") as caught:
         await plain(spoken, http, reply)
     assert caught.value.lost_calls == 1
-    with pytest.raises(ModelRefused, match="declined to answer"):
+    with pytest.raises(ModelDeclined, match="declined to answer"):
         await streamed(spoken, http, reply)
 
 
@@ -184,6 +193,13 @@ async def test_an_overloaded_server_is_unavailable(
     for ask in (plain, streamed):
         with pytest.raises(ModelUnavailable, match="Overloaded"):
             await ask(spoken, http, Reply("Overloaded", status=status))
+
+
+@every
+async def test_whether_to_ask_again_is_as_the_server_says(spoken: Spoken, http: HttpPool) -> None:
+    for status, again, error in ((500, "false", ModelRefused), (400, "true", ModelUnavailable)):
+        with pytest.raises(error, match="Ah"):
+            await plain(spoken, http, Reply("Ah", status=status, headers={"X-Should-Retry": again}))
 
 
 @every
@@ -403,14 +419,24 @@ async def test_what_servers_say_of_their_rates_is_heard(http: HttpPool) -> None:
 
 
 async def test_an_overload_in_the_middle_of_a_stream_is_unavailable(http: HttpPool) -> None:
-    for kind, error in (("overloaded_error", ModelUnavailable), ("billing_error", ModelRefused)):
+    for kind, error, status in (
+        ("overloaded_error", ModelUnavailable, 529),
+        ("rate_limit_error", ModelUnavailable, 429),
+        ("billing_error", ModelRefused, 402),
+        ("request_too_large", ContextTooLong, 413),
+    ):
         told = json.dumps({"type": "error", "error": {"type": kind, "message": "Ah"}})
-        with pytest.raises(error, match="Ah"):
+        with pytest.raises(error, match="Ah") as caught:
             await streamed(ANTHROPIC, http, Reply(body=f"data: {told}\n\n"))
+        assert caught.value.status == status
 
 
 async def test_a_failed_response_says_whether_it_heals(http: HttpPool) -> None:
-    for code, error in (("server_error", ModelUnavailable), ("invalid_prompt", ModelRefused)):
+    for code, error in (
+        ("server_error", ModelUnavailable),
+        ("invalid_prompt", ModelDeclined),
+        ("data_residency_mismatch", ModelRefused),
+    ):
         reply = Reply("x", finish_reason="error", error_code=code)
         for ask in (plain, streamed):
             with pytest.raises(error, match=code):
@@ -428,7 +454,7 @@ async def test_geminis_stumble_may_heal_and_a_blocked_prompt_does_not(http: Http
     for ask in (plain, streamed):
         with pytest.raises(ModelUnavailable, match="MALFORMED_FUNCTION_CALL"):
             await ask(GEMINI, http, Reply("", finish_reason="MALFORMED_FUNCTION_CALL"))
-        with pytest.raises(ModelRefused, match="prompt was blocked, PROHIBITED_CONTENT"):
+        with pytest.raises(ModelDeclined, match="prompt was blocked, PROHIBITED_CONTENT"):
             await ask(GEMINI, http, Reply("", finish_reason="blocked"))
 
 

@@ -26,7 +26,16 @@ _LONG_REPLY = 8_192
 _LEAST_BUDGET = 1024
 _BYTES_PER_TOKEN_AT_LEAST = 2
 _CHARS_PER_TOKEN = 4
-_HEALING = frozenset({"overloaded_error", "api_error", "timeout_error", "rate_limit_error"})
+_STATUSES = {
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
 _FINISHES: Mapping[str, Finish] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -181,8 +190,8 @@ class AnthropicFormat:
 def _sorted(error: Mapping[str, Any]) -> dict[str, Any]:
     """An error with the status that it would have had, had it come at once."""
     kind = str(error.get("type") or "api_error")
-    status = "503" if kind in _HEALING else "400"
-    return {"message": f"{kind}: {error.get('message') or ''}", "type": kind, "code": status}
+    message = f"{kind}: {error.get('message') or ''}"
+    return {"message": message, "type": kind, "code": _STATUSES.get(kind, 400)}
 
 
 def _take_usage(draft: Draft, value: Mapping[str, Any]) -> None:

@@ -23,6 +23,8 @@ from unspool.models.structured import response_format
 from unspool.models.wire import Counted, Draft, WireModel, count, mapping, merged
 from unspool.types import Request
 
+_DECLINED = frozenset({"content_filter", "refusal", "safety"})
+
 
 class ChatModel(WireModel):
     """One model of an OpenAI-compatible server; see `WireModel`.
@@ -148,3 +150,4 @@ def _add_finish(draft: Draft, choice: Mapping[str, Any]) -> None:
         raise error_in_reply(draft.asked, choice.get("error") or f"finish_reason {reason}")
     if reason:
         draft.ended(finish_of(reason))
+        draft.refused = str(reason) if reason in _DECLINED else ""

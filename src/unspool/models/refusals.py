@@ -10,13 +10,28 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from unspool.errors import ContextTooLong, ModelError, ModelRefused, ModelUnavailable
+from unspool.errors import (
+    ContextTooLong,
+    ModelDeclined,
+    ModelError,
+    ModelRefused,
+    ModelUnavailable,
+)
 
 _SHOWN_CHARS = 400
 _GARBAGE_CHARS = 100
 _SECRET_CHARS = 4
 _HEALING = frozenset({408, 409, 425, 429})
 _NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+_DECLINED = frozenset(
+    {
+        "bio_policy",
+        "content_filter",
+        "content_policy_violation",
+        "invalid_prompt",
+        "misalignment_policy_violation",
+    }
+)
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|maximum context length|maximum prompt length"
     r"|maximum model length|max_model_len|context (?:size|length|window|limit)|prompt is too long"
@@ -29,6 +44,8 @@ _LOOKS_SECRET = re.compile(
 )
 _CREDIT_GONE = re.compile(r"credit balance is too low", re.IGNORECASE)
 _WRONG_KEY = re.compile(r"API_KEY_INVALID|API key not valid", re.IGNORECASE)
+_OTHER_WORDS = "Ask in other words, leave out what it objects to, or use another model."
+_NO_USE = "It says that asking again is of no use."
 _REMEDIES: Mapping[int, str] = {
     400: "The request has a field or value that this server does not take.",
     401: "Check the key: pass api_key=, or set the provider's variable (OPENAI_API_KEY ...).",
@@ -77,17 +94,26 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str], body: bytes) 
         )
     if codes & _NO_CREDIT or _CREDIT_GONE.search(message):
         return ModelRefused(f"{text}. {_REMEDIES[402]}", status=status)
-    if status in _HEALING or status >= 500:
+    if codes & _DECLINED:
+        return ModelDeclined(f"{text}. {_OTHER_WORDS}", status=status)
+    heals = status in _HEALING or status >= 500
+    if {"true": True, "false": False}.get(_header(headers, "x-should-retry"), heals):
         wait_s = retry_after_s(headers, time.time())
         if wait_s is None:
             wait_s = _retry_info_s(value)
         return ModelUnavailable(text, status=status, retry_after_s=wait_s)
-    remedy = _REMEDIES.get(status, _REMEDIES[400])
+    remedy = _NO_USE if heals else _REMEDIES.get(status, _REMEDIES[400])
     if status == 400 and _WRONG_KEY.search(message):
         remedy = _REMEDIES[401]
     if status == 401 and not asked.key:
         remedy = f"No key was given. {remedy}"
     return ModelRefused(f"{text}. {remedy}", status=status)
+
+
+def declined(asked: Asked, said: str) -> ModelDeclined:
+    """The error for a reply that is a refusal, and holds nothing else."""
+    text = f"{asked!r} declined to answer: {asked.shortened(said)}. {_OTHER_WORDS}"
+    return ModelDeclined(text, status=200, lost_calls=1)
 
 
 def error_in_reply(asked: Asked, error: Any) -> ModelError:
@@ -122,20 +148,22 @@ def broken(asked: Asked, said: str) -> ModelUnavailable:
 
 def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
     """The seconds that a server asks to wait, or None. `now_s` is seconds since 1970."""
-    named = {name.lower(): value.strip() for name, value in headers.items()}
-    milliseconds = _number(named.get("retry-after-ms"))
+    milliseconds = _number(_header(headers, "retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000
-    value = named.get("retry-after")
-    if value is None:
-        return None
+    value = _header(headers, "retry-after")
     seconds = _number(value)
     if seconds is not None:
         return seconds
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now_s)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError):
         return None
+
+
+def _header(headers: Mapping[str, str], wanted: str) -> str:
+    """A header's value, whatever the case of its name; empty where there is none."""
+    return next((v.strip() for name, v in headers.items() if name.lower() == wanted), "")
 
 
 def _retry_info_s(value: Any) -> float | None:

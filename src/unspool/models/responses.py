@@ -19,7 +19,7 @@ _LEAST_TOKENS = 16
 """The API refuses a lower bound on the reply."""
 _KEY_CHARS = 64
 _CHARS_PER_TOKEN = 4
-_HEALING = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
+_STATUSES = {"rate_limit_exceeded": 429, "server_error": 500, "vector_store_timeout": 504}
 _CUT: Mapping[str, Finish] = {"max_output_tokens": "length"}
 _DELTAS = ("response.output_text.delta", "response.refusal.delta")
 _REASONING = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
@@ -148,5 +148,5 @@ def _add_item(draft: Draft, item: Mapping[str, Any], *, heard: bool) -> None:
 def _sorted(error: Mapping[str, Any]) -> dict[str, Any]:
     """An error with the status that its code would have had, had it come at once."""
     name = str(error.get("code") or "server_error")
-    status = "503" if name in _HEALING else "400"
-    return {"message": f"{name}: {error.get('message') or ''}", "code": status, "type": name}
+    message = f"{name}: {error.get('message') or ''}"
+    return {"message": message, "code": _STATUSES.get(name, 400), "type": name}

@@ -13,8 +13,9 @@ from unspool.models.chat_reply import Finish, code_of, mended
 from unspool.models.http import Endpoint, HttpPool, HttpReply, HttpStream
 from unspool.models.prices import NOTHING, Pricer, Written
 from unspool.models.rates import tell
-from unspool.models.refusals import Asked, garbage, json_or_none, refusal
+from unspool.models.refusals import Asked, declined, garbage, json_or_none, refusal
 from unspool.models.sse import SseParser
+from unspool.models.stops import Until, before
 from unspool.models.structured import refused_schema
 from unspool.types import Completion, OnText, Request, Usage
 
@@ -157,8 +158,8 @@ class WireModel:
 
         Raises:
             ModelUnavailable: overload, time-out, no or a cut connection, a broken reply.
-            ModelRefused: a wrong key, model, address or parameter, no credit, or the model or
-                a filter declined and said nothing else.
+            ModelRefused: a wrong key, model, address or parameter, or no credit.
+            ModelDeclined: the model or a filter will not answer this, and said nothing else.
             ContextTooLong: the request does not fit in the model's window.
             ConfigurationError: `extra` holds what JSON cannot.
         """
@@ -223,14 +224,16 @@ class WireModel:
                 on_text(completion.text)
                 return completion
             tell(stream.headers)
-            draft = Draft(self._asked)
+            draft, until = Draft(self._asked), Until(on_text, request.stop)
             try:
-                await self._events(draft, stream, on_text)
+                await self._events(draft, stream, until if request.stop else on_text)
             except ModelUnavailable as cut:
                 if not (request.partial and draft.pieces):
                     raise
                 text, usage = mended("".join(draft.pieces)), Usage(lost_calls=cut.lost_calls)
-                return Completion(text, usage, draft.model, finish="cut")
+                until.end()
+                return Completion(before(text, request.stop), usage, draft.model, finish="cut")
+            until.end()
             return self._completion(draft, request, prompt_chars)
 
     async def _events(self, draft: Draft, stream: HttpStream, on_text: OnText) -> None:
@@ -270,12 +273,7 @@ class WireModel:
     def _completion(self, draft: Draft, request: Request, prompt_chars: int) -> Completion:
         text = mended("".join(draft.pieces)) or code_of(draft.arguments)
         if draft.refused and not text:
-            raise ModelRefused(
-                f"{self._asked!r} declined to answer: {self._asked.shortened(draft.refused)}. "
-                "Ask in other words, leave out what it objects to, or use another model.",
-                status=200,
-                lost_calls=1,
-            )
+            raise declined(self._asked, draft.refused)
         text = before(text, request.stop)
         reasoning = mended("".join(draft.reasoning))
         counted = self._format.counted(
@@ -306,12 +304,6 @@ def merged(fields: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]
         both = isinstance(here, Mapping) and isinstance(value, Mapping)
         whole[name] = merged(here, value) if both else value  # type: ignore[arg-type]
     return whole
-
-
-def before(text: str, stops: tuple[str, ...]) -> str:
-    """`text` up to the first of `stops`: not every server is asked for all of them."""
-    ends = [end for end in (text.find(stop) for stop in stops if stop) if end >= 0]
-    return text[: min(ends)] if ends else text
 
 
 def checked_key(api_key: str | None) -> str | None:

@@ -62,9 +62,10 @@ class RLM:
     `provider/name`, the bare name of a model at `base_url`, or an object with
     `unspool.ports.Model`'s methods. Without a model and without a key, the embedded model
     answers, and a warning says so. `prices` gives USD per million tokens (input, output
-    and optionally cached input) by model name. `pack` names the prompts to use, or is the TOML file
-    that has them; `coder:-batching,-schema` leaves parts of them out. By default they are what
-    the model's profile says. `retries` is how often a request is sent again when
+    and optionally input from a cache and into one) by model name. `pack` names the prompts to
+    use, or is the TOML file that has them; `coder:-batching,-schema` leaves parts of them out;
+    by default they are what the model's profile says. `retries` is how often a request is sent
+    again when
     its server is overloaded, out of reach or cuts the connection. `isolation="none"` lets the
     model's code do whatever this user may; without it a run is refused where the machine
     cannot confine. `sandbox` is where that code runs: `process`, `monty`, `docker`, the name

@@ -121,7 +121,7 @@ class Wiring:
 
     def _at(self, url: str, given: str) -> Model:
         """The model of a server that may be anything: as chat completions have it, if it can."""
-        from unspool.models.addresses import is_its_own, own_url
+        from unspool.models.addresses import is_anothers, is_its_own, own_url
         from unspool.models.providers import providers
 
         provider, _, name = given.partition("/")
@@ -130,7 +130,7 @@ class Wiring:
         if row is None or not name or row.speech_of(name) == "chat":
             return self._alone(usual)
         own = _Asked(given, name, own_url(row, url), row)
-        if url.strip().rstrip("/").endswith("/chat/completions"):
+        if url.strip().rstrip("/").endswith("/chat/completions") or is_anothers(row, url):
             return self._alone(usual)
         return self._alone(own) if is_its_own(row, url) else self._either(usual, own)
 

@@ -7,8 +7,13 @@ import pytest
 from runs import cell
 from support import ScriptedServer
 from unspool import RLM, ConfigurationError
+from unspool.config import from_environment
 from unspool.errors import ModelRefused, UnknownModel
+from unspool.foreign import address_of
+from unspool.models.gate import Gates
+from unspool.models.http import HttpPool
 from unspool.testing.script import ChatRequest, Reply
+from unspool.wiring import Wiring
 from wires import ANTHROPIC, GEMINI, KEY, RESPONSES, SPOKEN, Spoken
 
 CODE = cell(
@@ -178,6 +183,43 @@ def test_fields_of_requests_are_given_with_the_name() -> None:
     for name in ("openai/gpt-5?", "openai/?a=1"):
         with pytest.raises(UnknownModel, match=r"reasoning_effort=low"):
             RLM(name, api_key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "address"),
+    [
+        (
+            "anthropic/claude-sonnet-4-5",
+            "https://api.anthropic.com",
+            "https://api.anthropic.com/v1/messages",
+        ),
+        (
+            "google/gemini-2.5-pro",
+            "https://generativelanguage.googleapis.com/v1beta/openai",
+            "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-pro:generateContent",
+        ),
+        ("openai/o3-mini", "https://api.openai.com/v1", "https://api.openai.com/v1/responses"),
+        (
+            "anthropic/claude-sonnet-4.5",
+            "https://openrouter.ai/api/v1",
+            "https://openrouter.ai/api/v1/chat/completions",
+        ),
+        (
+            "openai/gpt-oss-20b",
+            "https://api.groq.com/openai/v1",
+            "https://api.groq.com/openai/v1/chat/completions",
+        ),
+    ],
+)
+async def test_at_a_host_that_is_known_nothing_has_to_be_found_out(
+    name: str, url: str, address: str
+) -> None:
+    """And no key goes where it does not belong: a gateway that is known gets no second request,
+    in another's format and with another's key."""
+    http = HttpPool()
+    model = Wiring(from_environment(), http, Gates(), url, KEY).model(name)
+    assert (address_of(model), "Either" in repr(model)) == (address, False)
+    await http.aclose()
 
 
 def test_an_address_may_say_that_it_has_chat_completions() -> None:

@@ -6,7 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from unspool.errors import ConfigurationError
-from unspool.models.providers import Provider
+from unspool.models.providers import Provider, providers
 from unspool.models.refusals import Asked
 
 _ENDS = ("/chat/completions", "/responses", "/messages", "/models")
@@ -79,6 +79,12 @@ def named_url(row: Provider, given: str) -> str:
 def is_its_own(row: Provider, url: str) -> bool:
     """Whether `url` is at the provider's own host."""
     return urlsplit(url).hostname == urlsplit(row.base_url).hostname
+
+
+def is_anothers(row: Provider, url: str) -> bool:
+    """Whether `url` is at the host of another provider that is known."""
+    others = (one for one in providers().values() if one != row and not one.local)
+    return any(is_its_own(one, url) for one in others)
 
 
 def on_this_machine(url: str) -> bool:

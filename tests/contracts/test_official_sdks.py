@@ -131,7 +131,7 @@ async def test_anthropics_types_take_every_way_to_say_how_much_to_reason(model: 
     params = pytest.importorskip("anthropic.types.message_create_params")
     http = HttpPool(trust_env=False)
     with ANTHROPIC.server(lambda _: REPLY) as server:
-        asked = replace(REQUEST, max_tokens=2000, temperature=None)
+        asked = replace(REQUEST, max_tokens=4000, temperature=None)
         await ANTHROPIC.model_at(server, http, model=model).complete(asked)
         await http.aclose()
         body = server.requests[0].raw

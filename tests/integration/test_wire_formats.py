@@ -322,8 +322,8 @@ async def test_an_effort_that_nobody_knows_is_told(http: HttpPool) -> None:
 async def test_reasoning_leaves_room_for_the_reply(http: HttpPool) -> None:
     request = replace(REQUEST, extra={"reasoning_effort": "high"})
     assert "thinking" not in await sent(ANTHROPIC, http, replace(request, max_tokens=99))
-    body = await sent(ANTHROPIC, http, replace(request, max_tokens=2000))
-    assert body["thinking"]["budget_tokens"] == 1999
+    body = await sent(ANTHROPIC, http, replace(request, max_tokens=4000))
+    assert body["thinking"]["budget_tokens"] == 2000
 
 
 async def test_a_model_without_system_messages_is_told_what_they_say(http: HttpPool) -> None:
@@ -357,6 +357,8 @@ async def test_claude_may_write_as_much_as_it_can(
     body = await sent(ANTHROPIC, http, Request((Message("user", "x" * chars),)), model=model)
     assert body["max_tokens"] == most
     assert body.get("stream", False) == (most > 8_192)
+    asked = Request((Message("user", "x"),), max_tokens=200_000)
+    assert (await sent(ANTHROPIC, http, asked, model=model))["max_tokens"] >= most
 
 
 def test_what_claude_writes_into_its_cache_is_counted_apart() -> None:

@@ -140,9 +140,10 @@ class AnthropicFormat:
         return Counted(usage, written=Written(written, min(written, for_an_hour)))
 
     def _most(self, request: Request) -> int:
-        """The API wants a bound: the model's own, less where the prompt takes up the window."""
+        """The API wants a bound, and none above the model's own: that one, where none is asked
+        for, but less where the prompt takes up the window."""
         if request.max_tokens is not None:
-            return max(1, request.max_tokens)
+            return max(1, min(self.capacity.output, request.max_tokens))
         size = sum(len(message.content.encode()) for message in request.messages)
         left = self.capacity.window - size // _BYTES_PER_TOKEN_AT_LEAST
         return min(self.capacity.output, max(_LEAST_REPLY, left))
@@ -152,7 +153,7 @@ class AnthropicFormat:
         if self.quirks.thinks == "never":
             return {}
         if self.quirks.thinks == "budget":
-            tokens = min(budget_tokens(effort), most - 1)
+            tokens = min(budget_tokens(effort), most // 2)  # what is left is the reply's
             on = {"type": "enabled", "budget_tokens": tokens}
             return {"thinking": on} if tokens >= _LEAST_BUDGET else {}
         level = {"output_config": {"effort": "low" if effort in ("none", "minimal") else effort}}

@@ -61,6 +61,18 @@ _NO_EFFORT = re.compile(r"claude-([23]|opus-4-[012]|sonnet-4-[0235]|haiku-4)")
 _NO_BUDGET = re.compile(r"claude-(opus-4-[78]|(opus|sonnet|haiku)-5|fable|mythos)")
 _NO_ADAPTIVE = re.compile(r"claude-([23]|opus-4-[0125]|sonnet-4-[0235]|haiku-4)")
 _NO_SCHEMAS = re.compile(r"claude-(3|opus-4-[01]|opus-4-2|sonnet-4-[02])")
+_LONGEST = [
+    (re.compile(models), tokens)
+    for models, tokens in (
+        ("claude-3-5", 8192),
+        ("claude-3-7", 64_000),
+        ("claude-[23]", 4096),
+        (r"claude-opus-4-([01](\D|$)|2)", 32_000),
+        ("claude-(opus-4-5|(haiku|sonnet)-[45])", 64_000),
+        ("", 128_000),
+    )
+]
+"""The longest reply of models, in tokens; the first that fits."""
 _SAMPLING = ("temperature", "top_p", "top_k")
 _NEWEST = "2026-10-21"
 """The version of the API that knows no sampling any more."""
@@ -149,6 +161,12 @@ def _faults(body: Mapping[str, Any]) -> Iterator[str]:
         yield "messages: final assistant content cannot end with trailing whitespace"
     if json.dumps(body).count('"cache_control"') > _MOST_MARKS:
         yield f"A maximum of {_MOST_MARKS} blocks with cache_control may be provided."
+    most = next(tokens for models, tokens in _LONGEST if models.match(model))
+    if body["max_tokens"] > most:
+        yield (
+            f"max_tokens: {body['max_tokens']} > {most}, which is the maximum allowed number of "
+            f"output tokens for {model}"
+        )
     yield from _sampling_faults(model, body)
     yield from _thinking_faults(model, body)
     held = body.get("output_config", {}).get("format")

@@ -65,8 +65,7 @@ class RLM:
     and optionally input from a cache and into one) by model name. `pack` names the prompts to
     use, or is the TOML file that has them; `coder:-batching,-schema` leaves parts of them out;
     by default they are what the model's profile says. `retries` is how often a request is sent
-    again when
-    its server is overloaded, out of reach or cuts the connection. `isolation="none"` lets the
+    again when its server is overloaded, out of reach or cuts the connection. `isolation="none"` lets the
     model's code do whatever this user may; without it a run is refused where the machine
     cannot confine. `sandbox` is where that code runs: `process`, `monty`, `docker`, the name
     of one that an installed package adds, or an object with `unspool.ports.Sandbox`'s
@@ -114,11 +113,12 @@ class RLM:
         journal: str | Path | bool | None = None,
         keep_contexts: bool = True,
         cache: Caching = "run",
+        mode: Mode = "auto",
     ) -> None:
         settings = from_environment()
         if model is None:
             model = default_model(settings, base_url)
-        _check(max_depth, isolation, cache)
+        _check(max_depth, isolation, cache, mode)
         wiring = Wiring(settings, _SHARED.http, _SHARED.gates, base_url, api_key, prices, retries)
         self._root = wiring.model(model)
         self._sub, *children = (
@@ -151,6 +151,7 @@ class RLM:
             sandbox=_written(sandbox),
             early=early,
             cache=cache,
+            mode=mode,
         )
 
     def __repr__(self) -> str:

@@ -10,7 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from unspool.types import Cell, Completion, Message, Observation, Request, Result, Source, Usage
+from unspool.types import (
+    Cell,
+    Completion,
+    Message,
+    Observation,
+    Request,
+    Result,
+    Source,
+    Usage,
+    Way,
+)
 
 VERSION = 1
 
@@ -44,6 +54,15 @@ class RunStarted(Event):
     """What is random in its REPL follows from this."""
     pack_version: str = ""
     """The hash of the pack's texts and sizes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayTaken(Event):
+    """A way to answer is tried."""
+
+    way: Way
+    why: str = ""
+    """Why the one before it was left; empty for the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from unspool.budget import Limits
 from unspool.schema.value import Schema
+from unspool.types import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class RunSpec:
     """Of a child run: the same for the same question over the same context."""
     seed: int = 0
     """What is random in its REPL follows from this."""
+    mode: Mode = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from unspool import events
-from unspool.types import Observation, SubCall, Turn, Usage
+from unspool.types import Observation, SubCall, Turn, Usage, Way
 
 Paid = events.Replied | events.ReplyCut | events.Unanswered | events.CallEnded
 """What tells of requests that were paid for."""
@@ -51,6 +51,7 @@ class Trajectory:
         self._open: dict[int, _Open] = {}
         self._now = 0
         self.usage = self.paid = Usage()
+        self._ways: list[Way] = []
 
     def add(self, event: events.Event) -> None:
         """Takes note of `event`."""
@@ -59,6 +60,8 @@ class Trajectory:
         if event.run_id != self._run_id:
             return
         match event:
+            case events.WayTaken():
+                self._ways.append(event.way)
             case events.TurnStarted():
                 self._now = event.turn
                 self._open.setdefault(event.turn, _Open(event.at_s))
@@ -79,6 +82,11 @@ class Trajectory:
     def turns(self) -> tuple[Turn, ...]:
         """The turns that have ended, in order."""
         return tuple(self._turns[number] for number in sorted(self._turns))
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """How it was tried to answer, in order."""
+        return tuple(dict.fromkeys(self._ways))
 
     def cut_short(self, at_s: float) -> None:
         """The run has ended: a turn that was under way, if any, counts as far as it came."""

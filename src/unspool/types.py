@@ -15,6 +15,13 @@ Source = Literal["model", "cache", "record"]
 """Where a reply came from: a model, an earlier call that was the same, or the record of the
 run, of which this is a part that was run before."""
 
+Way = Literal["direct", "rlm", "guided", "mapreduce"]
+"""How a question is answered: the text read at once, code that the root model writes, steps that
+it chooses, or each piece read and the notes combined."""
+
+Mode = Literal["auto", "direct", "rlm", "guided", "mapreduce"]
+"""One way, or `auto`: the one that suits the model and the text, and the next when it fails."""
+
 OnText = Callable[[str], None]
 """Receives the pieces of a reply as they arrive."""
 
@@ -279,6 +286,8 @@ class Result:
     """What went wrong, when `status` is `failed`; empty otherwise."""
     isolation: str = ""
     """What held the model's code, in one line."""
+    ways: tuple[Way, ...] = ()
+    """How it was tried, in order; the last gave the answer."""
     recorded: Usage = Usage()
     """Of `usage`, what an earlier process has paid and the journal has given back."""
     pack: str = ""

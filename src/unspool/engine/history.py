@@ -9,9 +9,10 @@ from unspool.context.source import Context
 from unspool.engine.long.messages import Messages
 from unspool.engine.long.short import Exchange, clip
 from unspool.engine.parts import Parts
+from unspool.engine.strategies.rungs import Rung
 from unspool.packs.pack import Pack
 from unspool.spec import RunSpec
-from unspool.types import Completion, Message, Observation, Request
+from unspool.types import Completion, Message, Observation, Request, Usage
 
 REPEATED = (
     "You have written exactly this before. Finish with FINAL, if the output shows the answer, or"
@@ -29,42 +30,61 @@ class History:
     It holds neither the context nor output that is not clipped.
     """
 
-    def __init__(self, spec: RunSpec, context: Context, parts: Parts) -> None:
-        pack = self._pack = parts.told(spec)
+    def __init__(
+        self,
+        spec: RunSpec,
+        context: Context,
+        parts: Parts,
+        rung: Rung,
+        *,
+        shown: str,
+        first_of_all: bool,
+    ) -> None:
+        """`shown` is what the rung's first cells have shown; `first_of_all`: nothing was asked before."""
+        pack = self._pack = parts.told(rung.pack, spec)
+        self._schema = rung.schema
         self._turns = spec.limits.turns
         self._replies: set[str] = set()
-        self._repeated = False
+        self._reply = Completion("", Usage(), "")
+        self.repeated = False
+        """Whether the last reply was word for word as one before it."""
         self._values = {"question": spec.question, "turns": str(self._turns)}
         joined = getattr(parts.sandbox, "joins_documents", False)
-        told = describe(context, pack.preview_chars, joined=joined)
-        shown = [told, *spec.earlier, *offers(spec, parts)]
-        described = {**self._values, "context": "\n".join(shown)}
+        told = rung.text or describe(context, pack.preview_chars, joined=joined)
+        lines = [told, *spec.earlier, *offers(spec, parts), *([shown] if shown else [])]
+        described = {**self._values, "context": "\n".join(lines)}
         opening = Message("user", pack.fill(pack.opening, described))
         new = (Message("system", pack.system), *pack.examples, opening)
-        first = parts.memory.record.opening(spec.run_id) or new
+        recorded = parts.memory.record.opening(spec.run_id) if first_of_all else ()
         self._messages = Messages(
-            first,
+            recorded or new,
             window_tokens=parts.profile_of(parts.root).window_tokens,
             share=pack.history_share,
             reply_tokens=pack.max_tokens,
         )
-        self.opening = first[-1].content
+        self.opening = (recorded or new)[-1].content
         """The first message: the question, and what the context is."""
 
     def request(self) -> Request:
         """What to send to the root model now."""
         pack = self._pack
-        stuck = self._repeated and pack.temperature == 0
+        stuck = self.repeated and pack.temperature == 0
         return Request(
             self._messages.now,
             max_tokens=pack.max_tokens,
             temperature=UNSTUCK if stuck else pack.temperature,
             stop=pack.stop,
+            schema=self._schema,
         )
+
+    def replied(self, reply: Completion) -> None:
+        """The model has said this; `add` tells what came of it."""
+        self._reply = reply
+        self.repeated = reply.text.strip() in self._replies
+        self._replies.add(reply.text.strip())
 
     def add(
         self,
-        reply: Completion,
         output: str,
         seen: Sequence[Observation],
         *,
@@ -72,21 +92,19 @@ class History:
         left: str = "",
         before: str | None = None,
     ) -> str:
-        """Appends a reply and what came of it; gives the message that the model is shown.
+        """Appends the reply and what came of it; gives the message that the model is shown.
 
         `left` says what is left of the limits of which little is; `before` is what the model
         was shown when this was run before, word for word.
         """
-        pack, text = self._pack, reply.text
+        pack, reply = self._pack, self._reply
         values = {**self._values, "turn": str(turn + 1)}
         last = turn + 1 >= self._turns
-        self._repeated = text.strip() in self._replies
-        self._replies.add(text.strip())
         output = clip(output, self._messages.room(pack.output_chars + pack.error_chars))
         parts = [
             output,
             CUT if reply.finish == "length" else "",
-            REPEATED if self._repeated else "",
+            REPEATED if self.repeated else "",
             LEFT.format(left) if left else "",
             pack.last_turn if last else "",
             pack.reminder,
@@ -95,7 +113,7 @@ class History:
             pack.fill(part, values) if part != output else part for part in parts if part
         )
         shown = shown if before is None else before
-        self._messages.add(Exchange(turn, text, output, shown, tuple(seen)), reply)
+        self._messages.add(Exchange(turn, reply.text, output, shown, tuple(seen)), reply)
         return shown
 
     def shrink(self) -> bool:

@@ -2,144 +2,143 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 from collections.abc import Sequence
-from contextlib import suppress
+from dataclasses import dataclass
 
 from unspool import events
 from unspool.budget import LimitReached
 from unspool.context.source import Context
 from unspool.engine.again import Again
-from unspool.engine.cells import Reply, parse
+from unspool.engine.cells import Reply
 from unspool.engine.early import Early
-from unspool.engine.finish import UNGROUNDED, Judge, Verdict
+from unspool.engine.finish import Judge, Verdict
 from unspool.engine.history import History, render
-from unspool.engine.parts import Parts, opened
+from unspool.engine.parts import Parts
 from unspool.engine.root import Root
-from unspool.errors import ModelError
+from unspool.engine.running import Running
+from unspool.engine.strategies.rungs import Rung
 from unspool.events import Emit
 from unspool.ledger import Ledger
-from unspool.ports import CallDoor, Repl
-from unspool.salvage import leading
 from unspool.spec import RunSpec
-from unspool.typed import typed_prompts
-from unspool.types import Answer, Cell, Observation, Status
+from unspool.types import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the turns of one run happen on."""
+
+    spec: RunSpec
+    context: Context
+    parts: Parts
+    ledger: Ledger
+    emit: Emit
+    root: Root
+    again: Again
+    running: Running
 
 
 class Loop:
-    """The turns of one run. `best` is the best answer so far, `seen` what its cells showed,
-    whenever they are asked for."""
+    """Turns on one rung. `turn` is the number of the last one begun; `history`, what the root
+    model has been shown on this rung."""
 
-    def __init__(
-        self,
-        spec: RunSpec,
-        context: Context,
-        parts: Parts,
-        *,
-        ledger: Ledger,
-        emit: Emit,
-        door: CallDoor,
-    ) -> None:
-        self._spec, self._context, self._parts = spec, context, parts
-        self._ledger, self._emit, self._door = ledger, emit, door
-        self._root = Root(spec.run_id, parts, ledger=ledger, emit=emit)
-        self._again = Again(spec.run_id, parts.memory.record, emit)
-        self._cells, self._turn = itertools.count(spec.first_cell), 0
-        self.best: Answer | None = None
-        self.seen: list[Observation] = []
+    def __init__(self, stage: Stage, rung: Rung, *, turn: int) -> None:
+        self._on, self._rung = stage, rung
+        self.turn = turn
+        self.history: History | None = None
 
-    async def run(self) -> Status:
+    async def run(self, *, last: bool) -> str:
         """Algorithm 1: the model writes code, the REPL runs it, the history grows by what
-        came of it in bounded size, until the answer is set in the REPL.
-
-        Raises:
-            ModelError, SandboxError, JournalError: the run cannot go on.
-        """
-        spec, pack = self._spec, self._parts.pack
-        history = History(spec, self._context, self._parts)
-        judge = Judge(history.opening, strict=pack.check_typed, schema=spec.schema)
-        async with opened(self._parts, self._context, spec, self._door, history.told) as repl:
-            try:
-                await self._turns(history, judge, repl)
-            except LimitReached as reached:
-                if self.best is None or reached.limit != "turns":
-                    if reached.limit == "turns":
-                        self._emit(events.TurnStarted, turn=self._turn)
-                    await self._last_reply(history, repl)
-                return reached.limit
-        return "complete"
-
-    async def _turns(self, history: History, judge: Judge, repl: asyncio.Future[Repl]) -> None:
-        """Turns until an answer is accepted.
+        came of it in bounded size, until the answer is set in the REPL. Gives why the rung is
+        given up, or nothing when there is an answer; the `last` one is not given up.
 
         Raises:
             LimitReached: that was all; only the last reply is left.
+            ModelError, SandboxError, JournalError: the run cannot go on.
         """
-        most = self._spec.limits.turns
-        for self._turn in range(1, most + 1):
-            self._emit(events.TurnStarted, turn=self._turn)
-            async with self._early(repl) as early:
-                completion = await self._root.ask(history, self._turn, early.grew)
-                reply = await early.rest(parse(completion.text), completion)
-            now = early.joined(await self._run_cells(reply, await repl), reply.hint)
-            seen = self._again.seen(self._turn, now)
+        rung, begun = self._rung, self.turn
+        first, shown = await self._first()
+        history = self.history = self._opened(shown, first_of_all=begun == 0)
+        judge = Judge(history.opening, strict=rung.pack.check_typed, schema=self._on.spec.schema)
+        judge.note(shown, looked=bool(shown or rung.text))
+        stumbles = 0
+        while True:
+            if not first:
+                self.next_turn()
+            reply, seen = await self._reply(history, first)
+            first = []
             verdict = judge.judge(seen)
-            if verdict.accepted:
-                self._emit(events.TurnEnded, turn=self._turn, feedback="")
-                return
+            if verdict.accepted and rung.holds(seen[-1]):
+                self.end_turn()
+                return ""
             shown = self._feedback(reply, seen, verdict)
             judge.note(shown, looked=any(one.text for one in seen))
-            left, before = self._ledger.left(), self._again.feedback(self._turn)
-            shown = history.add(completion, shown, seen, turn=self._turn, left=left, before=before)
-            self._emit(events.TurnEnded, turn=self._turn, feedback=shown)
-        self._turn += 1
-        raise LimitReached("turns", "all turns are used up")
+            self.end_turn(shown)
+            nothing = history.repeated or all(one.error for one in seen)
+            stumbles = stumbles + 1 if nothing else 0
+            if not last and rung.stumbles is not None and stumbles >= rung.stumbles:
+                return f"{stumbles} turns in a row came to nothing"
+            if rung.turns is not None and self.turn - begun >= rung.turns:
+                return "no answer that holds"
 
-    def _early(self, repl: asyncio.Future[Repl]) -> Early:
+    async def programme(self) -> str:
+        """A turn whose cells the rung has, in place of those of the root model."""
+        self.next_turn()
+        now = await self._on.running.all(self._rung.programme, self.turn)
+        seen = self._on.again.seen(self.turn, now)
+        self.end_turn()
+        if seen[-1].finished:
+            return ""
+        error = seen[-1].error.strip()
+        return error.splitlines()[-1] if error else "no part of the text says anything to it"
+
+    def next_turn(self) -> None:
+        """
+        Raises:
+            LimitReached: there was no turn left.
+        """
+        self.turn += 1
+        if self.turn > self._on.spec.limits.turns:
+            raise LimitReached("turns", "all turns are used up")
+        self._on.emit(events.TurnStarted, turn=self.turn)
+
+    def end_turn(self, shown: str = "") -> None:
+        """Tells that a turn has ended, and what the root model is shown next."""
+        self._on.emit(events.TurnEnded, turn=self.turn, feedback=shown)
+
+    async def _first(self) -> tuple[list[Observation], str]:
+        """The rung's own cells before the first reply, and what they show."""
+        if not self._rung.first:
+            return [], ""
+        self.next_turn()
+        seen = await self._on.running.all(self._rung.first, self.turn)
+        return seen, "\n".join(one.text for one in seen).strip()
+
+    def _opened(self, shown: str, *, first_of_all: bool) -> History:
+        on = self._on
+        return History(
+            on.spec, on.context, on.parts, self._rung, shown=shown, first_of_all=first_of_all
+        )
+
+    async def _reply(
+        self, history: History, first: Sequence[Observation]
+    ) -> tuple[Reply, Sequence[Observation]]:
+        """One reply, and what its cells came to; `first` has run in the same turn before it."""
+        on, rung, strict = self._on, self._rung, self._rung.pack.check_typed
+
         async def run(code: str) -> Observation:
-            return await self._run_cell(code, await repl)
+            return await on.running.one(code, self.turn, strict=strict)
 
-        return Early(run if self._parts.early else None)
-
-    async def _run_cells(self, reply: Reply, repl: Repl) -> list[Observation]:
-        """Runs the cells in order, up to the first that fails or finishes."""
-        seen: list[Observation] = []
-        for code in reply.cells:
-            seen.append(await self._run_cell(code, repl))
-            if seen[-1].error or seen[-1].finished:
-                return seen
-        if reply.final is not None:
-            seen.append(await self._run_cell(reply.final.code, repl))
-            if seen[-1].error and reply.final.text is not None:
-                literal = f"FINAL({reply.final.text!r})"
-                seen[-1] = await self._run_cell(literal, repl)
-        return seen
-
-    async def _run_cell(self, code: str, repl: Repl) -> Observation:
-        cell = Cell(code, next(self._cells))
-        self._emit(events.CellStarted, turn=self._turn, cell=cell)
-        if self._parts.pack.check_typed and typed_prompts(code):
-            observation = Observation(cell, error=UNGROUNDED)
-        else:
-            observation = await self._again.run(cell, repl)
-        self.best = observation.answer or self.best
-        self.seen.append(observation)
-        self._emit(events.CellEnded, turn=self._turn, observation=observation)
-        return observation
+        async with Early(run if on.parts.early and rung.name == "rlm" else None) as early:
+            completion = await on.root.ask(history, self.turn, early.grew)
+            reply = await early.rest(rung.read(completion.text), completion)
+        ran = await on.running.reply(reply, self.turn, strict=strict)
+        now = early.joined(ran, reply.hint)
+        history.replied(completion)
+        return reply, on.again.seen(self.turn, [*first, *now])[len(first) :]
 
     def _feedback(self, reply: Reply, seen: Sequence[Observation], verdict: Verdict) -> str:
-        shown = render(seen, self._parts.pack) if seen else reply.hint
-        return "\n".join(part for part in (shown, verdict.advice) if part)
-
-    async def _last_reply(self, history: History, repl: asyncio.Future[Repl]) -> None:
-        """One more call when a limit is reached, and what can be had without it."""
-        with suppress(LimitReached, ModelError):
-            completion = await self._root.ask(history, self._turn, last=True)
-            reply = parse(completion.text)
-            if reply.cells or reply.final is not None:
-                await self._run_cells(reply, await repl)
-            elif self.best is None and completion.text.strip():
-                self.best = Answer(completion.text.strip(), ready=False)
-        if self.best is None and (name := leading(self.seen)):
-            await self._run_cell(f"FINAL_VAR({name!r})", await repl)
+        assert self.history is not None
+        output = render(seen, self._rung.pack) if seen else reply.hint
+        output = "\n".join(part for part in (output, verdict.advice) if part)
+        left, before = self._on.ledger.left(), self._on.again.feedback(self.turn)
+        return self.history.add(output, seen, turn=self.turn, left=left, before=before)

@@ -11,8 +11,8 @@ from typing import Any
 from unspool import events
 from unspool.context.source import Context
 from unspool.ending import cancelled, to_its_end
-from unspool.engine.loop import Loop
 from unspool.engine.parts import Parts
+from unspool.engine.strategies.climb import Climb
 from unspool.engine.subcalls import SubCallError, SubCalls
 from unspool.errors import JournalError, ModelError, ReplayDiffers, SandboxError, UnspoolError
 from unspool.events import Event, emitter
@@ -38,7 +38,7 @@ class Run:
         self._reading = Reading(spec.run_id, context, spec.question) if not spec.depth else None
         self._emit = emitter(spec.run_id, lambda: ledger.elapsed_s, self.tell)
         self._children = itertools.count(1)
-        self._loop = Loop(
+        self._climb = Climb(
             spec,
             context,
             parts,
@@ -112,6 +112,7 @@ class Run:
             seconds=self._ledger.elapsed_s - started_s,
             error=error,
             isolation=isolation,
+            ways=self._trajectory.ways,
             reading=self._reading,
             pack=str(self._parts.pack),
         )
@@ -120,7 +121,7 @@ class Run:
 
     def _answer(self) -> Any:
         """The best there is, as what was asked for if it fits; a draft may not."""
-        best, schema = self._loop.best or printed(self._loop.seen), self._spec.schema
+        best, schema = self._climb.best or printed(self._climb.seen), self._spec.schema
         if best is None or schema is None:
             return None if best is None else best.value
         try:
@@ -149,12 +150,12 @@ class Run:
     async def _until_an_end(self) -> tuple[Status, str]:
         """The loop, within the time that is left and until somebody stops it."""
         left_s = self._ledger.left_s
-        loop = asyncio.create_task(self._loop.run())
+        loop = asyncio.create_task(self._climb.run())
         stop = asyncio.create_task(self._parts.stop.wait())
         try:
             await asyncio.wait({loop, stop}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
             if loop.done():
-                return loop.result(), ""
+                return loop.result(), self._climb.why
             return ("cancelled" if stop.done() else "seconds"), ""
         except (ModelError, SandboxError, JournalError) as failed:
             failed.run_id = self._spec.run_id

@@ -1,0 +1,69 @@
+"""The plain recursion: cut, ask each piece, keep every output, combine until one is left.
+
+The split-map-reduce of the original recipe (Zhang, Kraska, Khattab, arXiv 2512.24601) with no
+code of the model's own: for models that can neither code nor choose steps.
+"""
+
+from __future__ import annotations
+
+from string import Template
+
+from unspool.spec import RunSpec
+
+ROOM = 0.8
+"""Of what a model reads in one call, for the text itself."""
+
+_PROGRAMME = Template("""
+import re
+
+size = $size
+words = {word for word in re.findall(r"\\w+", question.lower()) if len(word) > 3}
+pieces = [str(piece) for piece in chunks(size)]
+# The likeliest first: what is read before a limit ends the run is then worth most.
+pieces.sort(key=lambda piece: -len(words & set(re.findall(r"\\w+", piece.lower()))))
+
+read = (
+    "Part of a text:\\n\\n{}\\n\\nQuestion about the whole text: {}\\n"
+    "Write in short what this part says to it, word for word where it matters."
+    " If it says nothing, write only NOTHING."
+)
+join = "Notes from parts of a text:\\n\\n{}\\n\\nQuestion: {}\\n{}"
+more = "Write one note that keeps all that helps to answer it. No other words."
+last = "Write the answer that follows from the notes, and nothing else."
+
+notes, unread = [], 0
+for at in range(0, len(pieces), $batch):
+    prompts = [read.format(piece, question) for piece in pieces[at : at + $batch]]
+    for reply in llm_query_batched(prompts):
+        if isinstance(reply, LLMError):
+            unread += 1
+        elif reply.strip(" .\\n").upper() != "NOTHING" and reply.strip():
+            notes.append(reply.strip())
+    answer["content"] = "\\n".join(notes)
+print(f"{len(pieces):,} pieces, {len(notes):,} notes, {unread:,} that could not be read")
+
+def groups(texts):
+    group, room = [], size
+    for text in texts:
+        if group and len(text) > room:
+            yield group
+            group, room = [], size
+        group.append(text[:size])
+        room -= len(text) + 1
+    if group:
+        yield group
+
+while len(found := list(groups(notes))) > 1 and len(found) < len(notes):
+    replies = llm_query_batched([join.format("\\n".join(one), question, more) for one in found])
+    notes = [str(reply) for reply in replies]
+if notes:
+    FINAL(llm_query(join.format("\\n".join(notes)[:size], question, last)$schema))
+""")
+
+
+def programme(spec: RunSpec, piece_chars: int) -> tuple[str, ...]:
+    """The cells of it, for a sub-model that is to be given `piece_chars` characters at once."""
+    schema = f", schema={dict(spec.schema.json)!r}" if spec.schema is not None else ""
+    size = max(200, int(piece_chars * ROOM))
+    code = _PROGRAMME.substitute(size=size, batch=16, schema=schema)
+    return (code.strip(),)

@@ -1,0 +1,132 @@
+"""The ways to answer a question, from which a run climbs down when one fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from unspool.context.source import Context
+from unspool.engine.cells import Reply
+from unspool.engine.cells import parse as parse_code
+from unspool.engine.parts import Parts
+from unspool.engine.strategies import steps
+from unspool.engine.strategies.pieces import programme
+from unspool.packs.pack import Pack
+from unspool.packs.reading import load
+from unspool.profiles import Profile
+from unspool.replies import FinalText
+from unspool.schema.items import text_of
+from unspool.spec import RunSpec
+from unspool.typed import facts
+from unspool.types import Observation, Way
+
+NOT_IN_TEXT = "NOT IN TEXT"
+CHARS_PER_TOKEN = 3
+"""On the safe side, where it is to fit."""
+READ_SHARE = 0.75
+"""Of what a model reads well, for a text that it is to read at once."""
+COUNTED = re.compile(r"\bhow (?:many|often|much)\b|\bnumber of\b|\bcount\b|\b(?:sum|total)\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One way to answer."""
+
+    name: Way
+    pack: Pack
+    read: Callable[[str], Reply] = parse_code
+    """What a reply asks for."""
+    schema: Mapping[str, Any] | None = None
+    """What a reply is held to, where the server can."""
+    first: tuple[str, ...] = ()
+    """Cells before the first reply; what they show goes into the opening."""
+    programme: tuple[str, ...] = ()
+    """Cells in the place of replies: the root model is not asked at all."""
+    turns: int | None = None
+    """How many it has at most; None: as many as there are."""
+    stumbles: int | None = None
+    """How many turns in a row may come to nothing before it is given up; None: any number."""
+    text: str = ""
+    """In the place of what the context is: the context itself."""
+    holds: Callable[[Observation], bool] = lambda seen: True
+    """Whether an answer counts."""
+
+
+def ladder(spec: RunSpec, context: Context, parts: Parts) -> list[Rung]:
+    """The ways to go, the first first. A mode that the user has chosen is the only one."""
+    profile, asks = parts.profile_of(parts.root), spec.max_depth > spec.depth
+    made: Mapping[Way, Callable[[], Rung]] = {
+        "direct": lambda: _direct(spec, context),
+        "rlm": lambda: Rung("rlm", parts.pack, stumbles=_patience(profile)),
+        "guided": lambda: _guided(spec),
+        "mapreduce": lambda: _pieces(spec, parts),
+    }
+    if spec.mode != "auto":
+        return [made[spec.mode]()]
+    order: list[Way] = ["rlm", "guided", "mapreduce"]
+    order = order[order.index(profile.strategy) :]
+    if profile.strategy == "rlm" and _patience(profile) is None:
+        order = ["rlm"]
+    if not asks and "mapreduce" in order:
+        order.remove("mapreduce")
+    if _fits(context, profile):
+        order.insert(0, "direct")
+    return [made[way]() for way in order]
+
+
+def _patience(profile: Profile) -> int | None:
+    """Of models that stumble: of others each turn may be the one that gets there."""
+    return 3 if profile.pack in ("small", "tiny") or (profile.codes or 1) < 0.9 else None
+
+
+def _fits(context: Context, profile: Profile) -> bool:
+    """Whether a text is read at once as well as by code: well within what was measured."""
+    reads = min(profile.effective_tokens.values(), default=0) * READ_SHARE
+    return 0 < context.chars <= reads * CHARS_PER_TOKEN
+
+
+def _direct(spec: RunSpec, context: Context) -> Rung:
+    text = text_of(context.in_memory())
+
+    def read(reply: str) -> Reply:
+        said = reply.strip()
+        if NOT_IN_TEXT in said.upper() or not said:
+            return Reply(hint=NOT_IN_TEXT)
+        if spec.schema is not None:
+            return parse_code(f"FINAL({said})")
+        return Reply(final=FinalText(said, None))
+
+    def holds(seen: Observation) -> bool:
+        said = str(seen.answer.value) if seen.answer else ""
+        known = f"{text}\n{spec.question}".lower()
+        grounded = all(fact.lower() in known for fact in facts(said))
+        # A number that stands in the text by chance is no count of anything.
+        return grounded and not (COUNTED.search(spec.question) and said.strip(" .").isdigit())
+
+    only = spec.mode == "direct"
+    return Rung(
+        "direct",
+        load("direct"),
+        read,
+        turns=2 if spec.schema is not None else 1,
+        text=text,
+        holds=(lambda seen: True) if only else holds,
+    )
+
+
+def _guided(spec: RunSpec) -> Rung:
+    return Rung(
+        "guided",
+        load("guided"),
+        steps.read,
+        steps.SCHEMA,
+        first=(steps.operations(), steps.first_look(spec.question)),
+        stumbles=3,
+    )
+
+
+def _pieces(spec: RunSpec, parts: Parts) -> Rung:
+    piece_chars = parts.profile_of(parts.sub).piece_chars
+    return Rung("mapreduce", parts.pack, programme=programme(spec, piece_chars))

@@ -1,0 +1,102 @@
+"""Guided runs: a reply is one step, as JSON -> the cell that carries it out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from unspool.engine.cells import Reply
+from unspool.engine.cells import parse as parse_code
+
+_TEXT = {"type": "string"}
+_TEXTS = {"type": "array", "items": _TEXT}
+
+
+def _step(do: str, **fields: Any) -> dict[str, Any]:
+    properties = {"do": {"const": do}, **fields}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+SCHEMA: Mapping[str, Any] = {
+    "anyOf": [
+        _step("answer", text=_TEXT),
+        _step("look", **{"for": _TEXT}),
+        _step("count", where=_TEXTS),
+        _step("list", where=_TEXTS, like=_TEXT),
+        _step("label", ask=_TEXT, options=_TEXTS, count=_TEXT),
+    ]
+}
+"""What a reply has to be, where the server can hold its model to it."""
+
+_SOURCES = ("conditions.py", "operations.py")
+_IMPORTED = "from unspool.engine.strategies.conditions import condition, taken\n"
+_WRITE = 'Nothing was done: write one step as JSON, like {"do": "look", "for": "..."}.'
+
+
+@cache
+def operations() -> str:
+    """The code of the steps, with the object that carries them out."""
+    sources = [files(__package__).joinpath(name).read_text("utf-8") for name in _SOURCES]
+    code = "\n\n".join(source.replace(_IMPORTED, "") for source in sources)
+    return f"{code}\n\nsteps = Steps(context, question, search, chunks, ask_each, FINAL)"
+
+
+def first_look(question: str) -> str:
+    """The cell that shows the lines nearest to the question."""
+    return f"steps.look({', '.join(map(repr, (question, *names(question))))})"
+
+
+def names(question: str) -> list[str]:
+    """What a question names: of each, the lines that are nearest have to be seen."""
+    quoted = re.findall(r"[\"'“‘]([^\"'”’]{2,80})[\"'”’](?!\w)", question)
+    named = re.findall(r"(?<![.?!]\s)(?<!^)\b[A-Z][\w'-]*(?:\s+(?:[A-Z][\w'-]*|&))*", question)
+    coded = re.findall(r"\b[\w./:-]*\d[\w./:-]*\b", question)
+    return list(dict.fromkeys(one for one in (*quoted, *named, *coded) if len(one) > 2))[:8]
+
+
+def read(text: str) -> Reply:
+    """The cell of a step; what is none is taken for code, or for the answer that it says."""
+    step = _object(text)
+    if step is None:
+        reply = parse_code(text)
+        return reply if reply.cells or reply.final else Reply(hint=_WRITE)
+    cell = _cell(step)
+    return Reply((cell,)) if cell else Reply(hint=_WRITE)
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    for at in (match.start() for match in re.finditer(r"\{", text)):
+        try:
+            found, _ = json.JSONDecoder(strict=False).raw_decode(text[at:])
+        except ValueError:
+            continue
+        if isinstance(found, dict) and "do" in found:
+            return found
+    return None
+
+
+def _cell(step: Mapping[str, Any]) -> str:
+    match step:
+        case {"do": "answer", "text": text}:
+            return f"steps.say({text!r})"
+        case {"do": "look", "for": str(words)} if words.strip():
+            return f"steps.look({words!r})"
+        case {"do": "count", "where": [*where]} if where:
+            return f"steps.count({', '.join(repr(str(one)) for one in where)})"
+        case {"do": "list", "where": [*where]}:
+            parts = [repr(str(step.get("like", ""))), *(repr(str(one)) for one in where)]
+            return f"steps.collect({', '.join(parts)})"
+        case {"do": "label", "ask": str(ask), "options": [*options]} if len(options) > 1:
+            given = [str(one) for one in options]
+            return f"steps.label({ask!r}, {given!r}, {str(step.get('count', ''))!r})"
+        case _:
+            return ""

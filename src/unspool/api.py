@@ -6,9 +6,10 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from unspool.budget import Limits
 from unspool.config import from_environment
@@ -18,7 +19,16 @@ from unspool.engine.parts import Parts
 from unspool.engine.run import Run
 from unspool.errors import ConfigurationError, ModelError
 from unspool.events import Event, RunEnded
-from unspool.given import default_model, schema_given, split
+from unspool.given import (
+    Caching,
+    Isolation,
+    check_choices,
+    default_model,
+    each_depth,
+    name_of,
+    schema_given,
+    split,
+)
 from unspool.journal.journal import Journal
 from unspool.journals import (
     Setup,
@@ -35,6 +45,8 @@ from unspool.journals import (
 )
 from unspool.ledger import Ledger
 from unspool.models.prices import Prices
+from unspool.opinions.panel import answered
+from unspool.opinions.poll import Poll
 from unspool.packs.reading import absolute
 from unspool.parsing import load as load_context
 from unspool.ports import Model, Sandbox
@@ -45,12 +57,9 @@ from unspool.session import HeldSandbox, Session
 from unspool.shared import Shared
 from unspool.spec import RunSpec
 from unspool.tools import Tools
-from unspool.types import Result, Usage
+from unspool.types import Mode, Result, Usage
 from unspool.underway import Stream, UnderWay
 from unspool.wiring import Wiring, suited
-
-Isolation = Literal["confined", "none"]
-Caching = Literal["off", "run", "all"]
 
 _SHARED = Shared()
 
@@ -65,9 +74,9 @@ class RLM:
     and optionally input from a cache and into one) by model name. `pack` names the prompts to
     use, or is the TOML file that has them; `coder:-batching,-schema` leaves parts of them out;
     by default they are what the model's profile says. `retries` is how often a request is sent
-    again when its server is overloaded, out of reach or cuts the connection. `isolation="none"` lets the
-    model's code do whatever this user may; without it a run is refused where the machine
-    cannot confine. `sandbox` is where that code runs: `process`, `monty`, `docker`, the name
+    again when its server is overloaded, out of reach or cuts the connection. `isolation="none"`
+    lets the model's code do whatever this user may; without it a run is refused where the
+    machine cannot confine. `sandbox` is where that code runs: `process`, `monty`, `docker`, the name
     of one that an installed package adds, or an object with `unspool.ports.Sandbox`'s
     methods, which is then the caller's to close; by default what suits this system.
 
@@ -83,6 +92,7 @@ class RLM:
     `child_model` writes the code of child runs (by default `model` does): one, or one for
     each depth, of which the last serves all that are deeper. With `early`, each statement of
     a reply runs as soon as it is complete, while the rest of it is still being written.
+    `verify` and `samples` are those of all its runs that are not given others: see `run`.
 
     One object may serve any number of runs at the same time, from any threads.
 
@@ -114,17 +124,16 @@ class RLM:
         keep_contexts: bool = True,
         cache: Caching = "run",
         mode: Mode = "auto",
+        verify: bool = False,
+        samples: int = 1,
     ) -> None:
         settings = from_environment()
         if model is None:
             model = default_model(settings, base_url)
-        _check(max_depth, isolation, cache, mode)
+        check_choices(max_depth, isolation, cache, mode)
+        self._poll = Poll().given(samples, verify)
         wiring = Wiring(settings, _SHARED.http, _SHARED.gates, base_url, api_key, prices, retries)
-        self._root = wiring.model(model)
-        self._sub, *children = (
-            self._root if one is None else wiring.beside(model, one).model(one)
-            for one in (sub_model, *_each_depth(child_model))
-        )
+        self._root, self._sub, *children = wiring.tree(model, sub_model, *each_depth(child_model))
         self._children = tuple(children)
         self._tools = Tools.of(tools or {})
         self._packages = located(packages)
@@ -137,7 +146,7 @@ class RLM:
         self._insists = journal is not None
         self._profiles, self._packs = suited(self._models, pack, settings)
         self._setup = Setup(
-            models=tuple(map(_written, (model, sub_model or model, *_each_depth(child_model)))),
+            models=tuple(map(name_of, (model, sub_model or model, *each_depth(child_model)))),
             base_url=base_url,
             max_depth=max_depth,
             limits=limits or Limits(),
@@ -148,7 +157,7 @@ class RLM:
             isolation=isolation,
             tools=self._tools.offered,
             packages=self._packages.names,
-            sandbox=_written(sandbox),
+            sandbox=name_of(sandbox),
             early=early,
             cache=cache,
             mode=mode,
@@ -157,7 +166,15 @@ class RLM:
     def __repr__(self) -> str:
         return f"RLM({self._root.name!r}, sub_model={self._sub.name!r})"
 
-    def run(self, question: str, context: Any, schema: Any = None) -> Result:
+    def run(
+        self,
+        question: str,
+        context: Any,
+        schema: Any = None,
+        *,
+        verify: bool | None = None,
+        samples: int | None = None,
+    ) -> Result:
         """Answers `question` about `context`, and waits for it; works in a notebook too.
 
         `context` is text, bytes, a `Path`, or the name of what exists: a file, a folder, a
@@ -169,25 +186,44 @@ class RLM:
         answer so far and a `status` that says which; it does not raise. Ctrl-C ends the
         run, then raises KeyboardInterrupt.
 
+        With `verify`, the question has a second run that knows nothing of the first, within the
+        same limits; where they come to different answers, a third decides. `samples` is how
+        many runs begin in the same way, at the same time: the answer that most of them come to
+        counts. `result.verified` and `result.opinions` say what they came to.
+
         Raises:
             ContextError: the context cannot be read, or is empty.
             ConfigurationError: the question is empty, or `schema` is none.
             ModelError, SandboxError: before anything was achieved.
         """
-        return self._start(self._new(question, context, schema)).result()
+        return self._start(self._new(question, context, schema, verify, samples)).result()
 
-    async def arun(self, question: str, context: Any, schema: Any = None) -> Result:
+    async def arun(
+        self,
+        question: str,
+        context: Any,
+        schema: Any = None,
+        *,
+        verify: bool | None = None,
+        samples: int | None = None,
+    ) -> Result:
         """`run`, awaited. Cancelling it ends the run and all its requests."""
-        task = await asyncio.to_thread(self._new, question, context, schema)
+        task = await asyncio.to_thread(self._new, question, context, schema, verify, samples)
         return await self._start(task).aresult()
 
-    def stream(self, question: str, context: Any, schema: Any = None) -> Stream:
-        """Starts a run and gives its events as they happen."""
-        return self._stream(self._new(question, context, schema))
+    def stream(
+        self,
+        question: str,
+        context: Any,
+        schema: Any = None,
+        *,
+        verify: bool | None = None,
+        samples: int | None = None,
+    ) -> Stream:
+        """Starts a run and gives its events as they happen, `for` or `async for`."""
+        return self._stream(self._new(question, context, schema, verify, samples))
 
-    def astream(self, question: str, context: Any, schema: Any = None) -> Stream:
-        """The same for `async for`."""
-        return self.stream(question, context, schema)
+    astream = stream
 
     def completion(self, prompt: str | Sequence[Mapping[str, Any]]) -> Result:
         """Answers a prompt of any length, given as a text or a list of messages.
@@ -195,11 +231,11 @@ class RLM:
         A drop-in for a model's own completion: the prompt is put where the model reads it by
         code. A text is never taken for the name of a file.
         """
-        return self._start(self._new(*split(prompt), None)).result()
+        return self._start(self._new(*split(prompt))).result()
 
     async def acompletion(self, prompt: str | Sequence[Mapping[str, Any]]) -> Result:
         """`completion`, awaited."""
-        return await self._start(self._new(*split(prompt), None)).aresult()
+        return await self._start(self._new(*split(prompt))).aresult()
 
     def resume(
         self, run_id: str, context: Any = None, *, on_difference: OnDifference = "stop"
@@ -258,6 +294,11 @@ class RLM:
 
         Raises: what `run` and `resume` do.
         """
+        if self._poll:
+            raise ConfigurationError(
+                "verify= and samples= are for runs on their own: a second run of a question finds"
+                " none of the variables that a conversation goes on from."
+            )
         if resume is not None:
             return self._conversation(resume, context, on_difference)[0]
         return self._session(Task("", self._loaded(context), origin=origin_of(context)))
@@ -361,11 +402,19 @@ class RLM:
     def _start(self, task: Task, listen: Callable[[Event], None] = lambda event: None) -> UnderWay:
         return UnderWay(_SHARED.loop, partial(self._run, task), listen)
 
-    def _new(self, question: str, source: Any, schema: Any) -> Task:
+    def _new(
+        self,
+        question: str,
+        source: Any,
+        schema: Any = None,
+        verify: bool | None = None,
+        samples: int | None = None,
+    ) -> Task:
         if not question.strip():
             raise ConfigurationError("the question is empty: say what you want to know.")
+        poll = self._poll.given(samples, verify)
         form = None if schema is None else schema_given(schema)
-        return Task(question, self._loaded(source), form, origin=origin_of(source))
+        return Task(question, self._loaded(source), form, poll, origin=origin_of(source))
 
     def _resumed(self, run_id: str, context: Any, on_difference: OnDifference) -> Task:
         given = None if context is None else self._loaded(context)
@@ -373,7 +422,8 @@ class RLM:
 
     def _forked(self, run_id: str, turn: int, context: Any, on_difference: OnDifference) -> Task:
         given = None if context is None else self._loaded(context)
-        return forked(self._kept, run_id, turn, given, on_difference)
+        task = forked(self._kept, run_id, turn, given, on_difference)
+        return replace(task, poll=self._poll)
 
     @property
     def _kept(self) -> Journal:
@@ -402,6 +452,7 @@ class RLM:
             seed=task.seed,
             earlier=task.earlier,
             first_cell=task.first_cell,
+            mode=self._setup.mode,
         )
         root, sub, models, children = self._root, self._sub, self._models, self._children
         if task.offline:
@@ -430,28 +481,15 @@ class RLM:
             elapsed_s=0.0 if task.offline else record.elapsed_s,
         )
         try:
-            return await Run(spec, task.context, parts, ledger).result()
+            return await answered(
+                spec,
+                parts,
+                ledger,
+                poll=task.poll,
+                make=lambda *one: Run(one[0], task.context, *one[1:]).result(),
+                memory=lambda: task.memory(self._setup.cache, self._journal),
+            )
         finally:
             _SHARED.spent += ledger.spent
             if recording is not None:
                 await to_its_end(recording.aclose())
-
-
-def _written(given: Any) -> str | None:
-    """The name of a model or sandbox; None of one that was given as an object."""
-    return given if isinstance(given, str) else None
-
-
-def _check(max_depth: int, isolation: str, cache: str) -> None:
-    if max_depth < 0:
-        raise ConfigurationError(f"max_depth={max_depth}: give 0 or more")
-    for name, given, choices in (("isolation", isolation, Isolation), ("cache", cache, Caching)):
-        if given not in get_args(choices):
-            known = " or ".join(map(repr, get_args(choices)))
-            raise ConfigurationError(f"{name}={given!r}: give {known}")
-
-
-def _each_depth(given: str | Model | Sequence[str | Model] | None) -> Sequence[str | Model]:
-    if given is None:
-        return ()
-    return given if isinstance(given, (list, tuple)) else (given,)

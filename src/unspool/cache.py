@@ -22,6 +22,11 @@ class Cache:
         self._on, self._find = on, find
         self._replies: dict[str, asyncio.Future[Said]] = {}
 
+    @property
+    def is_on(self) -> bool:
+        """Whether calls that are the same are made once."""
+        return self._on
+
     async def reply(self, key: str, pay: Pay) -> tuple[Said, bool]:
         """The reply to that request, and whether it cost nothing. `pay` makes the call, once
         for all who ask for it meanwhile; one that fails, fails for all of them, and is made

@@ -36,7 +36,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run begins; `parent_id` names the run whose cell asked for it, if one did."""
+    """A run begins. Of a child run, `parent_id` names the one whose cell asked for it; of a
+    further run of the same question, which has the same depth, the first one."""
 
     question: str
     model: str

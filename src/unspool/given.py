@@ -5,14 +5,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args
 
 from unspool.config import DEFAULT_LOCAL, Settings
 from unspool.context.source import Context
 from unspool.errors import ConfigurationError
+from unspool.ports import Model
 from unspool.sandboxes.worker.shapes import ShapeError, build, schema_of
 from unspool.schema.faults import BadSchema
 from unspool.schema.value import Schema
+from unspool.types import Mode
+
+Isolation = Literal["confined", "none"]
+Caching = Literal["off", "run", "all"]
 
 SHORT_PROMPT_CHARS = 4_000
 """A prompt up to this long is shown to the model whole; of a longer one it is told."""
@@ -62,3 +67,32 @@ def split(prompt: str | Sequence[Mapping[str, Any]]) -> tuple[str, Context]:
             " which mostly stands at its beginning or its end, and do that."
         )
     return question, data
+
+
+def name_of(given: Any) -> str | None:
+    """The name of a model or sandbox; None of one that was given as an object."""
+    return given if isinstance(given, str) else None
+
+
+def check_choices(max_depth: int, isolation: str, cache: str, mode: str) -> None:
+    """
+    Raises:
+        ConfigurationError: one of them makes no sense.
+    """
+    if max_depth < 0:
+        raise ConfigurationError(f"max_depth={max_depth}: give 0 or more")
+    for name, given, choices in (
+        ("isolation", isolation, Isolation),
+        ("cache", cache, Caching),
+        ("mode", mode, Mode),
+    ):
+        if given not in get_args(choices):
+            known = " or ".join(map(repr, get_args(choices)))
+            raise ConfigurationError(f"{name}={given!r}: give {known}")
+
+
+def each_depth(given: str | Model | Sequence[str | Model] | None) -> Sequence[str | Model]:
+    """The models of child runs, from depth 1 on."""
+    if given is None:
+        return ()
+    return given if isinstance(given, (list, tuple)) else (given,)

@@ -26,6 +26,7 @@ from unspool.journal.reading import Past
 from unspool.journal.recording import Recording
 from unspool.loaders.sources import names_files
 from unspool.memory import Memory
+from unspool.opinions.poll import Poll
 from unspool.parsing import load as load_context
 from unspool.ports import Sandbox
 from unspool.record import OnDifference, Record, before_turn
@@ -33,7 +34,7 @@ from unspool.sandboxes.worker import wire
 from unspool.schema.value import Schema
 from unspool.spec import Tool
 from unspool.trajectory import Trajectory
-from unspool.types import Result
+from unspool.types import Mode, Result
 
 FILE = "journal.db"
 VALUES = Values(
@@ -49,6 +50,8 @@ class Task:
     question: str
     context: Context
     schema: Schema | None = None
+    poll: Poll = field(default_factory=Poll)
+    """How many runs of the question there are to be."""
     run_id: str = field(default_factory=lambda: secrets.token_hex(6))
     seed: int = field(default_factory=lambda: secrets.randbits(60))
     record: Record = field(default_factory=Record)
@@ -101,6 +104,7 @@ class Setup:
     sandbox: str | None
     early: bool
     cache: str
+    mode: Mode
 
     def plain(self, schema: Schema | None) -> Mapping[str, Any]:
         """As JSON-like data."""
@@ -170,7 +174,7 @@ def begun(journal: Journal | None, task: Task, model: str, setup: Setup, *, insi
         task.run_id,
         task.question,
         model,
-        {**setup.plain(task.schema), "after": task.after},
+        {**setup.plain(task.schema), "after": task.after, **task.poll.plain()},
         task.origin,
         session=task.session,
         forked_from=task.forked_from,
@@ -244,6 +248,7 @@ def resumed(
             _question(row, past),
             found,
             schema_of(row),
+            Poll.of_setup(row.setup),
             session=row.session,
             run_id=row.id,
             seed=secrets.randbits(60) if seed is None else seed,
@@ -300,6 +305,7 @@ def replayed(row: RunRow, past: Past, context: Context, on_difference: OnDiffere
         _question(row, past),
         context,
         schema_of(row),
+        Poll.of_setup(row.setup),
         run_id=row.id,
         session=row.session,
         seed=record.seed(row.id) or 0,
@@ -446,9 +452,10 @@ def result_of(row: RunRow, past: Past) -> Result:
     )
 
 
-def trajectory_of(row: RunRow, past: Past) -> Trajectory:
-    """The fold over the events of a recorded run."""
-    trajectory = Trajectory(row.id)
+def trajectory_of(row: RunRow, past: Past, run_id: str = "") -> Trajectory:
+    """The fold over the events of a recorded run; its turns are those of the run inside of it
+    that is named."""
+    trajectory = Trajectory(run_id or row.id)
     for event in past.events:
         trajectory.add(event)
     return trajectory
@@ -477,7 +484,8 @@ def _result(row: RunRow, past: Past) -> Result | None:
     last = past.events[-1] if past.events else None
     if not isinstance(last, events.RunEnded) or last.run_id != row.id:
         return None
-    return replace(last.result, turns=trajectory_of(row, past).turns)
+    chosen = next((one.run_id for one in last.result.opinions if one.chosen), row.id)
+    return replace(last.result, turns=trajectory_of(row, past, chosen).turns)
 
 
 def _from_origin(origin: Mapping[str, Any], kept: Context | None) -> Context | None:

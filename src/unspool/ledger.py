@@ -165,23 +165,52 @@ class Ledger:
     def close(self, run_id: str) -> None:
         """That run has had its last reply: nothing is kept for it any more, and when it is the
         outermost one, nothing more may be spent."""
-        self._tree._closed = self._tree._closed or run_id == self.tree_id
+        if self is self._tree and run_id == self.tree_id:
+            self._closed = True
         self._release(run_id)
         self._wake()
 
     def for_child(self) -> Ledger:
         """The ledger of a child run that starts now: half of what is left here is its own."""
+        share = replace(self._share(2), turns=math.ceil(self.limits.turns / 2))
+        if share.seconds is not None:
+            share = replace(share, seconds=max(1e-3, share.seconds / 2))
+        return Ledger(share, self._clock, tree_id=self.tree_id, parent=self)
+
+    def for_opinion(self, among: int) -> Ledger:
+        """The ledger of one of so many further runs of the same question that start now: what
+        is left here can be spent by them in equal shares, in the same time."""
+        return Ledger(self._share(among), self._clock, tree_id=self.tree_id, parent=self)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether calls, tokens or dollars have a limit."""
+        return not self._unlimited
+
+    def affords(self, usage: Usage, price: Price) -> int:
+        """How many more runs there is enough left for, each of which takes what one has taken
+        and sets aside the price of its last reply besides."""
+        most, spent = NO_LIMIT, _amount(usage)
+        growth = min(int(GROWTH_CHARS * self._ratio), self._limit.tokens // 8)
+        last = self._cost(
+            usage.input_tokens // max(1, usage.calls) + growth, LAST_REPLY_TOKENS, price
+        )
+        for left, needed in zip(self._free(), spent.plus(last), strict=True):
+            if needed and left < NO_LIMIT // 2:
+                most = min(most, left // needed)
+        return max(0, most)
+
+    def _share(self, parts: int) -> Limits:
+        """What is left, in so many parts; the time is not cut."""
         limits, spent = self.limits, self.spent + self._earlier
         calls, tokens, usd, seconds = limits.calls, limits.tokens, limits.usd, self.left_s
-        share = replace(
+        return replace(
             limits,
-            turns=math.ceil(limits.turns / 2),
-            calls=None if calls is None else max(1, (calls - spent.calls) // 2),
-            tokens=None if tokens is None else max(1, (tokens - spent.tokens) // 2),
-            usd=None if usd is None else max(1e-6, (usd - spent.microusd / 1e6) / 2),
-            seconds=None if seconds is None else max(1e-3, seconds / 2),
+            calls=None if calls is None else max(1, (calls - spent.calls) // parts),
+            tokens=None if tokens is None else max(1, (tokens - spent.tokens) // parts),
+            usd=None if usd is None else max(1e-6, (usd - spent.microusd / 1e6) / parts),
+            seconds=None if seconds is None else max(1e-3, seconds),
         )
-        return Ledger(share, self._clock, tree_id=self.tree_id, parent=self)
 
     @asynccontextmanager
     async def child(self, depth: int) -> AsyncIterator[Ledger]:

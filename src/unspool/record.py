@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from unspool import events
+from unspool.names import opinion_of
 from unspool.types import Completion, Message, Observation, Result, Usage
 
 OnDifference = Literal["stop", "record", "anew"]
@@ -94,6 +96,7 @@ class Record:
         """When the last of it happened, in seconds from the start."""
         self._runs: dict[str, _Run] = defaultdict(_Run)
         self._calls: dict[str, deque[Outcome]] = defaultdict(deque)
+        self._opinion: int | None = None
         self._tools: dict[tuple[str, str], deque[Any]] = defaultdict(deque)
         self._children: dict[tuple[str, str], deque[str]] = defaultdict(deque)
         self._seeds: dict[str, int] = {}
@@ -122,10 +125,21 @@ class Record:
         run = self._runs.get(run_id)
         return "" if run is None else run.pack
 
+    def of_opinion(self, number: int) -> Self:
+        """The same record, but of sub-calls it tells those alone that were made in that one of
+        several runs of the question, or inside of it: the others' came to something else."""
+        part = copy.copy(self)
+        part._opinion = number
+        return part
+
     def call(self, key: str) -> Outcome | None:
         """What came of a sub-call of that key; each is given once."""
-        found = self._calls.get(key)
-        return found.popleft() if found else None
+        found, mine = self._calls.get(key, ()), self._opinion
+        for place, call in enumerate(found):
+            if mine is None or mine == opinion_of(call.run_id):
+                del self._calls[key][place]
+                return call
+        return None
 
     def tool(self, run_id: str, key: str) -> Any:
         """What a call of the user's function gave; each is given once. None: nothing is known."""
@@ -268,11 +282,13 @@ def _made(call: Outcome) -> float:
 
 
 def before_turn(past: Iterable[events.Event], run_id: str, turn: int) -> Iterator[events.Event]:
-    """The events of a tree up to where that turn of that run begins."""
+    """The events of a tree up to where that turn of that run begins, without those of further
+    runs of the same question."""
     for event in past:
         if isinstance(event, events.TurnStarted) and event.run_id == run_id and event.turn >= turn:
             return
-        yield event
+        if opinion_of(event.run_id) == 1:
+            yield event
 
 
 def difference(before: Sequence[Observation], now: Sequence[Observation]) -> str:

@@ -268,6 +268,30 @@ class Read(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one of several runs of the same question came to."""
+
+    run_id: str
+    answer: Any = None
+    """None of a run that has none."""
+    status: Status = "complete"
+    votes: int = 0
+    """How many runs came to this answer, this one among them; 0: it is not complete."""
+    chosen: bool = False
+    """The result's answer, turns and evidence are this run's."""
+    usage: Usage = Usage()
+    """Of this run and those inside of it."""
+    seconds: float = 0.0
+    error: str = ""
+    """What went wrong, when `status` is `failed`; empty otherwise."""
+
+    @property
+    def cost(self) -> float | None:
+        """USD, for the calls whose price is known; None when none has one."""
+        return self.usage.usd
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a run came to. It comes back however the run ended."""
 
@@ -292,6 +316,14 @@ class Result:
     """Of `usage`, what an earlier process has paid and the journal has given back."""
     pack: str = ""
     """The root's prompts, and their version."""
+    verified: bool | None = None
+    """Whether more than half of the runs that answered, and at least two, came to this answer;
+    None: there were no two to be compared, or none were asked for."""
+    doubt: str = ""
+    """Why `verified` is not True, where several runs were asked for; else empty."""
+    opinions: tuple[Opinion, ...] = ()
+    """What each of several runs of the question came to, in the order of their start; empty
+    where one was asked for."""
     reading: Read | None = field(default=None, repr=False, compare=False)
     """What the models have read; it keeps the context until it is first asked."""
 

@@ -71,6 +71,14 @@ class Wiring:
         same = root.partition("/")[0] == sub.partition("/")[0]
         return self if same else replace(self, api_key=None)
 
+    def tree(self, root: Any, *others: Any) -> list[Model]:
+        """The models that are given, in their order; None: the first. Raises what `model` does."""
+        first = self.model(root)
+        return [
+            first,
+            *(first if one is None else self.beside(root, one).model(one) for one in others),
+        ]
+
     def model(self, given: Any) -> Model:
         """The model that `given` names; an object with the methods of one passes as it is.
 

@@ -10,9 +10,9 @@ import pytest
 from runs import cell, solve
 from support import ScriptedServer
 from unspool import RLM, ConfigurationError, Limits
-from unspool.api import Caching
 from unspool.cache import Cache
 from unspool.errors import ModelError
+from unspool.given import Caching
 from unspool.testing.script import ChatRequest, Reply, turns
 from unspool.types import Said
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from unspool import RLM, ContextError, Files, Limits, Result, Stream, UnspoolError
 from unspool.cli.models import pull_if_missing
+from unspool.cli.opinions import compared
 from unspool.cli.output import as_json, as_text, visible
 from unspool.cli.progress import Progress, progress_for
 from unspool.config import from_environment
@@ -51,7 +52,7 @@ def tell(
     """Prints the answer on stdout and, on stderr, `lines` and how to go on; gives the exit
     code."""
     cite = getattr(options, "cite", False)
-    for line in lines:
+    for line in (*lines, *compared(result)):
         progress.say(line)
     if resumable and not result.complete:
         progress.say(_how_to_resume(result.run_id, options))
@@ -137,6 +138,9 @@ def _rlm(options: argparse.Namespace, progress: Progress) -> RLM:
             early=options.early,
             journal=False if options.no_journal else options.journal,
             cache=options.cache,
+            mode=options.mode,
+            verify=options.verify,
+            samples=options.samples,
         )
 
 

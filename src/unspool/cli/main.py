@@ -6,11 +6,13 @@ import argparse
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import get_args
 
 from unspool import UnspoolError, __version__
 from unspool.cli.history import add_history, add_limits
 from unspool.cli.measuring import add_calibrate
 from unspool.cli.prompts import add_prompts
+from unspool.types import Mode
 
 EXIT_CODES = """exit codes:
   0    the answer is complete
@@ -110,6 +112,7 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         action="store_true",
         help="print the lines that the answer rests on after it, as name:line: text",
     )
+    _add_opinions(ask)
     ask.add_argument("--journal", metavar="FILE", help="record it there; default: in UNSPOOL_HOME")
     ask.add_argument("--no-journal", action="store_true", help="record nothing")
     ask.add_argument(
@@ -117,6 +120,12 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         choices=("off", "run", "all"),
         default="run",
         help="make sub-calls that are the same once: none, within the run, or of all runs",
+    )
+    ask.add_argument(
+        "--mode",
+        choices=get_args(Mode),
+        default="auto",
+        help="how to answer; default: what suits the model and the text, then what is below it",
     )
     ask.add_argument("--json", action="store_true", help="print the whole result as JSON")
     ask.add_argument("--quiet", action="store_true", help="print the answer and nothing else")
@@ -132,6 +141,17 @@ def _add_who(ask: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE",
         help="the prompts to use, 'NAME:-PART,-PART' without some (unspool packs list);"
         " default: what the model's profile says",
+    )
+
+
+def _add_opinions(ask: argparse.ArgumentParser) -> None:
+    ask.add_argument(
+        "--verify",
+        action="store_true",
+        help="have a second run answer it too, and a third where their answers differ",
+    )
+    ask.add_argument(
+        "--samples", type=int, default=1, metavar="N", help="N runs; what most of them say counts"
     )
 
 

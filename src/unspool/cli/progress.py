@@ -15,6 +15,7 @@ from rich.text import Text
 from unspool import events
 from unspool.cli.output import visible
 from unspool.events import Event
+from unspool.names import is_opinion
 from unspool.types import Observation, Result, Usage
 
 SHOWN_LINES = 6
@@ -156,6 +157,10 @@ def told(event: Event) -> list[str]:
             return _seen(event.observation)
         case events.RunEnded() if "." not in event.run_id:
             return [summary(event.result)]
+        case events.RunStarted(depth=0):
+            return [f"run {event.run_id} of the same question begins"]
+        case events.RunEnded() if is_opinion(event.run_id):
+            return [f"run {event.run_id}: {summary(event.result)}"]
         case _:
             return []
 

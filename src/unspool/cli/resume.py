@@ -130,6 +130,7 @@ def _rlm(row: RunRow, options: argparse.Namespace, progress: Progress) -> RLM:
         sandbox=setup["sandbox"],
         early=setup["early"],
         cache=setup["cache"],
+        mode=setup.get("mode", "rlm"),
         journal=options.journal,
     )
 

@@ -7,6 +7,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 
+from unspool.cli.opinions import compared, listed
 from unspool.cli.output import as_json, as_text, bill, dollars, head, visible, when
 from unspool.cli.runs import journal_of, state
 from unspool.cli.tree import CallMade, RunMade, TurnMade, tree
@@ -70,6 +71,7 @@ def _lines(journal: Journal, row: RunRow, past: Past, turn: int | None) -> Itera
         yield "its texts have been removed"
     yield from _run(run, turn)
     if turn is None:
+        yield from _opinions(run)
         total = trajectory_of(row, past).paid
         yield f"paid in all: {bill(total)}; {row.seconds:.1f} s"
         for number, before in enumerate(run.resumed, start=1):
@@ -187,6 +189,17 @@ def _end(run: RunMade) -> Iterator[str]:
         yield f"no answer (ended by: {visible(result.status)})"
     if result.error:
         yield from _whole("error", result.error)
+
+
+def _opinions(run: RunMade) -> Iterator[str]:
+    for other in run.opinions:
+        yield ""
+        yield f"run {visible(other.id)} of the same question:"
+        yield from (f"  {line}" if line else "" for line in _run(other))
+    if run.result is not None and run.result.opinions:
+        yield ""
+        yield from compared(run.result)
+        yield from listed(run.result)
 
 
 def _whole(name: str, text: str) -> Iterator[str]:

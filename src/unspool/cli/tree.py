@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from unspool import events
+from unspool.names import is_opinion
 from unspool.types import Cell, Observation, Result, Usage
 
 
@@ -46,6 +47,8 @@ class RunMade:
     """Where it went on otherwise than was recorded."""
     resumed: list[Usage] = field(default_factory=list)
     """What was paid each time that another process went on with it."""
+    opinions: list[RunMade] = field(default_factory=list)
+    """Other runs of the same question."""
     result: Result | None = None
 
     @property
@@ -63,7 +66,8 @@ def tree(past: Iterable[events.Event], run_id: str) -> RunMade:
         if event.run_id not in made:
             child = made[event.run_id] = RunMade(event.run_id)
             parent = made.get(event.run_id.rpartition(".")[0], made[run_id])
-            parent.turn.children.append(child)
+            others = parent.opinions if is_opinion(child.id) else parent.turn.children
+            others.append(child)
         _add(made[event.run_id], event)
     return made[run_id]
 

@@ -40,7 +40,8 @@ class History:
         shown: str,
         first_of_all: bool,
     ) -> None:
-        """`shown` is what the rung's first cells have shown; `first_of_all`: nothing was asked before."""
+        """`shown` is what the rung's first cells have shown; `first_of_all`:
+        no other was before."""
         pack = self._pack = parts.told(rung.pack, spec)
         self._schema = rung.schema
         self._turns = spec.limits.turns

@@ -35,7 +35,7 @@ FORMAT = 1
 FIELDS = tuple(name for name in RunRow._fields if name not in ("number", "imported"))
 WORDS = frozenset("id question model setup context origin session forked_from status error".split())
 NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
-INSIDE = re.compile(r"(\.[0-9]{1,9}){0,50}")
+INSIDE = re.compile(r"(\.opinion[0-9]{1,9})?(\.[0-9]{1,9}){0,50}")
 HASH = re.compile(rf"[0-9a-f]{{{2 * HASH_BYTES}}}")
 TEXT_OF = re.compile(rf'\{{"#":"([0-9a-f]{{{2 * HASH_BYTES}}})"\}}')
 """Where the body of an event has a text that is kept apart. Inside of a string of the body

@@ -81,7 +81,9 @@ class Steps:
         """Asks of each line which of the options it is, and counts."""
         lines = list(itertools.islice(self._units(), MOST_READ + 1))
         if len(lines) > MOST_READ:
-            self._tell(f"There are more than {MOST_READ:,} lines, too many to read each: use count.")
+            self._tell(
+                f"There are more than {MOST_READ:,} lines, too many to read each: use count."
+            )
             return
         replies = self._ask_each(lines, ask, schema={"type": "string", "enum": list(options)})
         self.found = [str(one) for one in replies]

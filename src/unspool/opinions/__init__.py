@@ -1,0 +1,1 @@
+"""Second opinions: several runs of one question, compared by what they came to."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
+from typing import Any
+
 import pytest
 
 from runs import cell
@@ -75,6 +79,33 @@ def test_a_run_asks_each_provider_in_its_own_format(
         name.partition("/")[2] for name in STRINGS[kind]
     }
     assert len(server.strays) == (1 if where == "base_url" else 0)
+
+
+@every
+def test_each_turn_begins_as_the_one_before_so_that_caches_hit(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks: list[Any] = []
+
+    def unmarked(fields: dict[str, Any]) -> dict[str, Any]:
+        if "cache_control" in fields:
+            marks.append(fields.pop("cache_control"))
+        return fields
+
+    turns = [cell(f"print({n})") for n in range(3)]
+    with SPOKEN[kind].server([*turns, cell("FINAL(1)")]) as server:
+        rlm_at(kind, "a variable", server, monkeypatch).run("what?", "the text")
+        bodies = [
+            json.loads(json.dumps(request.raw), object_hook=unmarked) for request in server.requests
+        ]
+    said = [body.get("messages") or body.get("contents") or body["input"] for body in bodies]
+    for earlier, later in pairwise(said):
+        assert later[: len(earlier)] == earlier
+        assert len(later) == len(earlier) + 2
+    for name in ("system", "systemInstruction", "prompt_cache_key"):
+        assert all(body.get(name) == bodies[0].get(name) for body in bodies)
+    assert bool(bodies[0].get("prompt_cache_key")) == (kind == "responses")
+    assert len(marks) == (2 * len(bodies) if kind == "anthropic" else 0)
 
 
 @every

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from unspool.config import Settings
 from unspool.errors import ConfigurationError, UnknownModel
+from unspool.models.capacity import own_rows, row_of
 from unspool.models.gate import Gate, Gates
 from unspool.models.http import HttpPool
 from unspool.models.prices import NOTHING, Pricer, Prices, Written
@@ -156,7 +157,6 @@ class Wiring:
         return self.gates.at(asked.url, self._key(asked.keys), asked.name.partition("?")[0])
 
     def _wire(self, asked: _Asked) -> Model:
-        from unspool.models.capacity import own_rows
         from unspool.models.speech import format_of
         from unspool.models.wire import WireModel
 
@@ -256,6 +256,15 @@ def profile_folder(settings: Settings) -> Path:
     return settings.home / "profiles"
 
 
+def _sized(profile: Profile, row: Mapping[str, int]) -> Profile:
+    """`profile` with what is known of a model's window and longest reply, where it has not."""
+    return replace(
+        profile,
+        window_tokens=profile.window_tokens or row.get("window"),
+        output_tokens=profile.output_tokens or row.get("output"),
+    )
+
+
 def suited(
     models: Iterable[str], pack: str | None, settings: Settings
 ) -> tuple[dict[str, Profile], dict[str, Pack]]:
@@ -264,6 +273,10 @@ def suited(
     Raises:
         ConfigurationError: there is no such pack, or a file of the user's has a fault.
     """
-    profiles = {name: profile_of(name, profile_folder(settings)) for name in models}
+    rows = own_rows(settings.home / "capacity.toml")
+    profiles = {
+        name: _sized(profile_of(name, profile_folder(settings)), row_of(name, rows))
+        for name in models
+    }
     own = pack_folder(settings)
     return profiles, {name: load(pack or one.pack, own) for name, one in profiles.items()}

@@ -33,12 +33,17 @@ def capacity(provider: str | None, model: str, own: Rows | None = None) -> Capac
     `provider` is the price list's name for it. The list is loaded only when it is needed:
     about 0.2 s the first time.
     """
+    row = row_of(model, own)
+    window = row.get("window") or (provider and _listed(provider, model)) or Capacity().window
+    return Capacity(int(window), int(row.get("output", Capacity().output)))
+
+
+def row_of(model: str, own: Rows | None = None) -> Mapping[str, int]:
+    """What the rows alone say of a model: `window` and `output`, where they do."""
     # Some sell `claude-opus-4.5` for what is `claude-opus-4-5`.
     name = model.rpartition("/")[2]
     name = name.replace(".", "-") if name.startswith("claude") else name
-    row = {**_fitting(_shipped(), name), **_fitting(own or {}, name)}
-    window = row.get("window") or (provider and _listed(provider, model)) or Capacity().window
-    return Capacity(int(window), int(row.get("output", Capacity().output)))
+    return {**_fitting(_shipped(), name), **_fitting(own or {}, name)}
 
 
 def own_rows(path: Path) -> Rows:

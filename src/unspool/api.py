@@ -152,7 +152,7 @@ class RLM:
             limits=limits or Limits(),
             prices=prices,
             pack=pack and absolute(pack),
-            packs={name: str(one) for name, one in self._packs.items()},
+            packs={name: one.recorded for name, one in self._packs.items()},
             retries=retries,
             isolation=isolation,
             tools=self._tools.offered,
@@ -394,6 +394,7 @@ class RLM:
             **again.options,
         )
         rlm._tools = again.tools
+        rlm._packs |= again.packs
         return rlm._stream(again.task)
 
     def _stream(self, task: Task) -> Stream:

@@ -95,8 +95,8 @@ class Setup:
     limits: Limits
     prices: Mapping[str, tuple[float, ...]] | None
     pack: str | None
-    packs: Mapping[str, str]
-    """The version of the prompts for each model."""
+    packs: Mapping[str, Mapping[str, Any]]
+    """Of the prompts for each model: the version, and all but the texts."""
     retries: int
     isolation: str
     tools: tuple[Tool, ...]

@@ -19,6 +19,7 @@ from unspool.journal.reading import Past
 from unspool.journal.sharing import Exported, read
 from unspool.journals import VALUES, Task, context_of, first_of_its_kind, usable, warn_of
 from unspool.journals import replayed as told_again
+from unspool.packs.pack import Pack
 from unspool.record import OnDifference
 from unspool.spec import Tool
 from unspool.tools import Tools
@@ -59,6 +60,8 @@ class Replay:
     sub: Silent
     children: tuple[Silent, ...]
     tools: Tools
+    packs: Mapping[str, Pack]
+    """By the models' names; empty: the run was recorded without, and `options` says which."""
     options: Mapping[str, Any]
     """Of `RLM`."""
 
@@ -99,6 +102,8 @@ def _made(row: RunRow, past: Past, task: Task) -> Replay:
     by_depth = {one.depth: one.model for one in reversed(started)}
     names = list(_names(setup.get("models", ()), by_depth, row.model))
     limit = _limit(past, row)
+    recorded = setup.get("packs", {}).items()
+    packs = {name: Pack.of_record(one) for name, one in recorded if isinstance(one, dict)}
     sub = next((one.sub_model for one in started), row.model)
     return Replay(
         task,
@@ -106,10 +111,11 @@ def _made(row: RunRow, past: Past, task: Task) -> Replay:
         Silent(sub, row.id, limit),
         tuple(Silent(name, row.id, limit) for name in names),
         _tools(setup.get("tools", ())),
+        packs,
         {
             "max_depth": setup["max_depth"],
             "limits": _limits(setup["limits"], past, row, limit),
-            "pack": setup["pack"],
+            "pack": None if packs else setup["pack"],
             "packages": tuple(setup["packages"]),
             "sandbox": setup["sandbox"],
             "early": setup["early"],

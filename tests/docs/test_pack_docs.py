@@ -6,7 +6,7 @@ import dataclasses
 import re
 from pathlib import Path
 
-from unspool.packs.pack import Pack
+from unspool.packs.pack import SETTINGS
 from unspool.packs.reading import load
 from unspool.profiles import Profile
 from unspool.profiles.reading import read
@@ -21,10 +21,6 @@ def test_the_files_in_the_documentation_use_every_field(tmp_path: Path) -> None:
     (tmp_path / "profile.toml").write_text(profile)
     made, known = load(str(tmp_path / "pack.toml")), read(tmp_path / "profile.toml")
     assert len(made.examples) == 2
-    assert all(re.search(rf"^{one.name} = ", pack, re.M) for one in settings(Pack))
+    assert all(re.search(rf"^{name} = ", pack, re.M) for name in ("family", *SETTINGS))
     assert all(one.name in profile for one in dataclasses.fields(Profile) if one.name != "name")
     assert known.piece_chars == 12_000
-
-
-def settings(kind: type[Pack]) -> list[dataclasses.Field[object]]:
-    return [one for one in dataclasses.fields(kind) if one.name not in ("name", "parts", "off")]

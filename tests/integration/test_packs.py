@@ -14,7 +14,7 @@ from unspool.cli.main import main
 from unspool.packs.reading import SHIPPED, load
 from unspool.profiles import Profile
 from unspool.tasks import make
-from unspool.testing.script import ChatRequest, Reply
+from unspool.testing.script import ChatRequest, Reply, turns
 
 LOOK, END = cell("print(context)"), cell("FINAL(context[:3])")
 
@@ -111,6 +111,33 @@ def test_a_run_that_goes_on_keeps_the_opening_that_it_began_with(
     told = [str(one.message) for one in recwarn if "prompts" in str(one.message)]
     assert len(told) == 1
     assert f"began with the prompts {began.pack}, and goes on with mine {now}" in told[0]
+
+
+def test_a_run_is_replayed_without_its_pack(home: Path) -> None:
+    path = written(home / "packs", "mine", (SHIPPED / "small.toml").read_text())
+    script = [cell("x = context.find('lost')"), cell("search('lost')"), cell("FINAL('ab' + 'c')")]
+    result, _ = solve(script, "abc is found\nall else is last", pack="mine:-example")
+    path.unlink()
+    again = RLM.replay(result.run_id)
+    assert (again.answer, again.status, again.pack) == ("abc", "complete", result.pack)
+    first, then = again.turns[0].observations[0], result.turns[0].observations[0]
+    assert first.notes == then.notes == ("No line of context matches 'lost', nor comes near.",)
+
+
+def test_a_run_that_was_imported_does_not_decide_which_file_is_read(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "elsewhere", "mine", (SHIPPED / "tiny.toml").read_text())
+    script = turns([LOOK, cell("FINAL(1 + 1)")])
+    with ScriptedServer(script) as server:
+        rlm = RLM("root", base_url=server.base_url, pack=str(path), limits=Limits(turns=1))
+        run_id = rlm.run("what?", "the text").run_id
+        assert main(["export", run_id, "--out", str(home / "run.json")]) == 0
+        other = ["--journal", str(home / "other.db")]
+        assert main(["import", str(home / "run.json"), *other]) == 0
+        again = ["--base-url", server.base_url, "--max-turns", "9", *other]
+        assert main(["resume", run_id, *again]) == 1
+    assert f"says to read the prompts in {path}" in capsys.readouterr().err
 
 
 def test_the_pack_of_a_recorded_run_is_shown(

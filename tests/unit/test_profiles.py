@@ -37,7 +37,7 @@ LEAST = 'models = ["mine*"]\npack = "coder"\n'
         ("google/gemini-2.0-flash", "gemini", "coder"),
         ("anthropic/claude-sonnet-4-5", "claude", "coder"),
         ("local/qwen2.5-coder-1.5b", "qwen2.5-coder-1.5b", "small"),
-        ("local/qwen2.5-coder-0.5b", "qwen2.5-coder-0.5b", "tiny"),
+        ("local/qwen2.5-coder-0.5b", "qwen2.5-coder-0.5b", "small"),
         ("meta-llama/Llama-3.3-70B-Instruct", "llama", "coder"),
         ("meta-llama/Llama-3.1-8B-Instruct", "unknown", "small"),
         ("smollm2-0.36b", "unknown", "tiny"),

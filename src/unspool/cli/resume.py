@@ -16,6 +16,7 @@ from unspool.cli.progress import Progress, progress_for
 from unspool.cli.runs import journal_of
 from unspool.errors import ConfigurationError, ContextDiffers, ReplayDiffers
 from unspool.journal.listing import RunRow
+from unspool.packs.reading import is_file
 from unspool.record import OnDifference
 from unspool.types import Usage
 
@@ -123,7 +124,7 @@ def _rlm(row: RunRow, options: argparse.Namespace, progress: Progress) -> RLM:
         max_depth=setup["max_depth"],
         limits=Limits(**limits),
         prices=setup["prices"],
-        pack=getattr(options, "pack", None) or setup["pack"],
+        pack=getattr(options, "pack", None) or _pack(row, setup),
         retries=setup["retries"],
         isolation=options.isolation or ("confined" if row.imported else setup["isolation"]),
         packages=setup["packages"],
@@ -156,6 +157,16 @@ def _base_url(row: RunRow, setup: dict[str, Any]) -> str | None:
             " give the address yourself (--base-url)."
         )
     return cast("str | None", setup["base_url"])
+
+
+def _pack(row: RunRow, setup: dict[str, Any]) -> str | None:
+    pack = cast("str | None", setup["pack"])
+    if row.imported and pack is not None and is_file(pack):
+        raise ConfigurationError(
+            f"run {row.id} came from a file, which says to read the prompts in {pack}: fork it with"
+            " prompts that you choose (--pack)."
+        )
+    return pack
 
 
 def _limits(options: argparse.Namespace) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from string import Template
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from unspool.errors import ConfigurationError
 from unspool.types import Message
@@ -69,6 +69,30 @@ class Pack:
     """Longest reply of the root, in tokens."""
     temperature: float | None = None
     stop: tuple[str, ...] = ()
+    version: str = ""
+    """The same for the same texts and sizes, and kept when a run is told them: 12 hex digits.
+    Empty: it is found."""
+
+    def __post_init__(self) -> None:
+        if not self.version:
+            content = {**self._settings(), "parts": [dataclasses.astuple(p) for p in self.parts]}
+            text = json.dumps(content, sort_keys=True)
+            digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+            object.__setattr__(self, "version", digest)
+
+    @classmethod
+    def of_record(cls, data: Mapping[str, Any]) -> Pack:
+        """What a run that is made again from its record needs of the pack that it had: all but
+        the texts, which the record has."""
+        label, _, version = data["pack"].rpartition(" ")
+        name, _, off = label.partition(":")
+        switched = tuple(part.removeprefix("-") for part in off.split(",") if part)
+        settings: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in data.items()
+            if key in SETTINGS
+        }
+        return cls(name, "", (), switched, version=version, **settings)
 
     def __str__(self) -> str:
         """Its label and its version: what is recorded of it."""
@@ -80,17 +104,9 @@ class Pack:
         return f"{self.name}:{','.join(f'-{name}' for name in self.off)}" if self.off else self.name
 
     @property
-    def version(self) -> str:
-        """The same for the same texts and sizes: 12 hex digits."""
-        content = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name not in ("name", "family", "off", "parts")
-            and getattr(self, field.name) != field.default
-        }
-        content["parts"] = [dataclasses.astuple(part) for part in self.parts]
-        text = json.dumps(content, sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+    def recorded(self) -> Mapping[str, Any]:
+        """What is written down of it with each run, as JSON-like data; none of its texts."""
+        return {"pack": str(self), **self._settings()}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -147,7 +163,9 @@ class Pack:
                     f"the pack {self.name!r} has no part {name!r}; it has: {', '.join(self.names)}."
                 )
         off = tuple(sorted({*self.off, *names}))
-        less = replace(self, parts=tuple(p for p in self.parts if p.name not in off), off=off)
+        less = replace(
+            self, parts=tuple(p for p in self.parts if p.name not in off), off=off, version=""
+        )
         fault = less.fault()
         if fault:
             raise ConfigurationError(f"the pack {less.label!r} lacks what it needs: {fault}.")
@@ -183,6 +201,12 @@ class Pack:
                 return f"{place!r} has no {needed or 'text'}"
         return "" if self.extract else "'extract' has no text"
 
+    def _settings(self) -> dict[str, Any]:
+        """Its sizes and choices, where they are not the usual ones."""
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        usual = {field.name: field.default for field in dataclasses.fields(self)}
+        return {name: given[name] for name in SETTINGS if given[name] != usual[name]}
+
     def _text(self, place: str) -> str:
         text = "".join(part.text for part in self.parts if part.place == place)
         return re.sub(r"\n{3,}", "\n\n", text).strip()
@@ -190,3 +214,15 @@ class Pack:
 
 TEXTS = get_args(Place)[:5]
 """The places that are texts, in the order in which a run comes to them."""
+SETTINGS: Mapping[str, type] = {
+    "output_chars": int,
+    "error_chars": int,
+    "preview_chars": int,
+    "history_share": float,
+    "check_typed": bool,
+    "nearest": bool,
+    "max_tokens": int,
+    "temperature": float,
+    "stop": list,
+}
+"""The fields that are no texts, as they are in a file."""

@@ -11,21 +11,10 @@ from typing import Any, cast
 
 from unspool import tables
 from unspool.errors import ConfigurationError
-from unspool.packs.pack import FACTS, TEXTS, Pack, Part, Place
+from unspool.packs.pack import FACTS, SETTINGS, TEXTS, Pack, Part, Place
 
 SHIPPED = Path(__file__).parent / "data"
 FILLED = ("question", "context", "turn", "turns", "piece_chars")
-SETTINGS: Mapping[str, type | tuple[type, ...]] = {
-    "output_chars": int,
-    "error_chars": int,
-    "preview_chars": int,
-    "history_share": float,
-    "check_typed": bool,
-    "nearest": bool,
-    "max_tokens": int,
-    "temperature": float,
-    "stop": list,
-}
 FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "family": str,
     **dict.fromkeys(TEXTS, (str, list)),
@@ -50,22 +39,27 @@ def load(given: str, own: Path | None = None) -> Pack:
     Raises:
         ConfigurationError: there is none, its file has a fault, or it has no such part.
     """
-    head, mark, tail = given.rpartition(":")
-    if not mark or not tail.startswith("-"):
-        return _named(given, own)
-    switches = [switch.strip() for switch in tail.split(",")]
+    name, off = _switches(given)
+    if not off:
+        return _named(name, own)
+    switches = [switch.strip() for switch in off.split(",")]
     if not all(switch.startswith("-") for switch in switches):
         raise ConfigurationError(
             f"pack={given!r}: behind the colon, each part to switch off has a - before its name."
         )
-    return _named(head, own).without(*(switch[1:] for switch in switches))
+    return _named(name, own).without(*(switch[1:] for switch in switches))
 
 
 def absolute(given: str) -> str:
     """The same pack from whatever folder it is asked for."""
-    head, mark, tail = given.rpartition(":")
-    path, off = (head, mark + tail) if mark and tail.startswith("-") else (given, "")
-    return f"{Path(path).expanduser().absolute()}{off}" if _is_path(path) else given
+    name, off = _switches(given)
+    return f"{Path(name).expanduser().absolute()}{off and f':{off}'}" if is_file(name) else given
+
+
+def is_file(given: str) -> bool:
+    """Whether a file is meant, and not a name."""
+    name, _ = _switches(given)
+    return name.endswith(".toml") or os.sep in name
 
 
 def known(own: Path | None = None) -> dict[str, Path]:
@@ -106,7 +100,7 @@ def _shipped(name: str) -> Pack:
 
 
 def _named(name: str, own: Path | None) -> Pack:
-    if _is_path(name):
+    if is_file(name):
         return read(Path(name).expanduser())
     files = known(own)
     if name not in files:
@@ -117,8 +111,10 @@ def _named(name: str, own: Path | None) -> Pack:
     return _shipped(name) if files[name].parent == SHIPPED else read(files[name])
 
 
-def _is_path(name: str) -> bool:
-    return name.endswith(".toml") or os.sep in name
+def _switches(given: str) -> tuple[str, str]:
+    """What is given before the colon, and what switches parts off behind it."""
+    head, mark, tail = given.rpartition(":")
+    return (head, tail) if mark and tail.startswith("-") else (given, "")
 
 
 def _parts(data: Mapping[str, Any], where: str) -> Iterator[Part]:

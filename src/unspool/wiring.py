@@ -279,4 +279,13 @@ def suited(
         for name in models
     }
     own = pack_folder(settings)
-    return profiles, {name: load(pack or one.pack, own) for name, one in profiles.items()}
+    if pack is not None:
+        return profiles, dict.fromkeys(profiles, load(pack, own))
+    return profiles, {name: _pack_of(profile, own) for name, profile in profiles.items()}
+
+
+def _pack_of(profile: Profile, own: Path) -> Pack:
+    try:
+        return load(profile.pack, own)
+    except ConfigurationError as wrong:
+        raise ConfigurationError(f"by the profile {profile.name!r}: {wrong}") from wrong

@@ -77,7 +77,7 @@ def test_the_users_own_pack_and_profile_are_used_by_name_and_by_file(home: Path)
         assert "Seek the answer" in str(server.requests[0].messages[0])
         assert result.pack == f"mine {load(str(path)).version}"
     path.write_text("family = 3")
-    with pytest.raises(ConfigurationError, match=r"mine.toml: the field 'system' is missing"):
+    with pytest.raises(ConfigurationError, match=r"'roots': .*the field 'system' is missing"):
         solve([END])
 
 
@@ -157,10 +157,12 @@ def test_packs_are_listed_and_read_on_the_command_line(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written(home / "packs", "mine", (SHIPPED / "tiny.toml").read_text())
+    written(home / "packs", "rash", "family = 3")
     assert main(["packs", "list"]) == 0
     rows = capsys.readouterr().out.splitlines()
-    assert [row.split()[0] for row in rows] == "PACK coder mine reasoning small tiny".split()
+    assert [row.split()[0] for row in rows] == "PACK coder mine rash reasoning small tiny".split()
     assert [row.endswith("(own)") for row in rows].index(True) == 2
+    assert "rash.toml: the field 'system' is missing" in rows[3]
     assert main(["packs", "show", "coder:-look", "--model", "qwen3-coder", "--depth", "2"]) == 0
     shown = capsys.readouterr().out
     assert str(load("coder:-look")) in shown
@@ -168,7 +170,7 @@ def test_packs_are_listed_and_read_on_the_command_line(
     assert "rlm_query" in shown
     assert "Look first" not in shown
     assert main(["packs", "show", "none"]) == 1
-    assert "there are: coder, mine, reasoning, small, tiny" in capsys.readouterr().err
+    assert "there are: coder, mine, rash, reasoning, small, tiny" in capsys.readouterr().err
 
 
 def test_packs_are_tried_with_a_model(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,13 +11,13 @@ from unspool.cli.ask import pulled
 from unspool.cli.output import bill, dollars, head, visible
 from unspool.cli.progress import progress_for
 from unspool.config import from_environment
+from unspool.errors import ConfigurationError
 from unspool.packs.pack import CHILD_RUNS, SUB_CALLS, Pack
 from unspool.packs.reading import known, load
-from unspool.profiles import profile_of
 from unspool.profiles.profile import CHARS_PER_TOKEN, PIECE_CHARS
 from unspool.tasks import Kind, Task, make
 from unspool.types import Usage
-from unspool.wiring import pack_folder, profile_folder
+from unspool.wiring import pack_folder, suited
 
 ASKED: tuple[Kind, ...] = ("needle", "count", "two_hop", "list")
 """The kinds of questions of a test, in turn."""
@@ -46,7 +46,11 @@ def _list(own: Path) -> Iterator[str]:
     width = max(map(len, found))
     yield f"{'PACK':<{width}}  VERSION       CHARACTERS  TOKENS  FOR"
     for name, path in sorted(found.items()):
-        pack = load(name, own)
+        try:
+            pack = load(name, own)
+        except ConfigurationError as fault:
+            yield f"{name:<{width}}  {visible(str(fault))}"
+            continue
         sizes = f"{_chars(pack):>10,}  {f'~{_chars(pack) // CHARS_PER_TOKEN:,}':>6}"
         whose = " (own)" if path.parent == own else ""
         yield f"{name:<{width}}  {pack.version}  {sizes}  {visible(pack.family)}{whose}"
@@ -59,9 +63,8 @@ def _chars(pack: Pack) -> int:
 
 
 def _show(pack: Pack, options: argparse.Namespace) -> Iterator[str]:
-    model = options.model
-    profile = None if model is None else profile_of(model, profile_folder(from_environment()))
-    piece_chars = PIECE_CHARS if profile is None else profile.piece_chars
+    model = options.model or ""
+    piece_chars = suited([model], None, from_environment())[0][model].piece_chars
     told = _told(pack, depth=options.depth, piece_chars=piece_chars)
     yield f"pack {pack}, as a run of max_depth {options.depth} is told it"
     yield f"for {visible(pack.family)}"

@@ -236,7 +236,7 @@ class Record:
         if isinstance(event, events.Unanswered):
             self.usage += event.usage
             return
-        if event.turn == 1 and event.request is not None and not event.kept:
+        if event.turn == 1 and not (event.last or run.opening) and event.request is not None:
             run.opening = event.request.messages
         if isinstance(event, events.ReplyCut):
             self.usage += event.completion.usage

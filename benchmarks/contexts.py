@@ -26,7 +26,8 @@ from memory import Peak, own_mb, tree_mb
 
 from unspool import RLM
 from unspool.context.source import Context
-from unspool.loaders.sources import load
+from unspool.loaders.parts import Gathering, Part
+from unspool.parsing import load
 from unspool.sandboxes.packages import Packages, located
 from unspool.sandboxes.process import ProcessSandbox
 from unspool.spec import ReplSpec
@@ -155,8 +156,20 @@ async def _children(options: Any) -> None:
     for name, context, cut in (
         ("str of 200 MB", Context(text[:200_000_000]), "context[50_000_000:150_000_000]"),
         ("file", load(Path(options.file)), "context[1_000_000_000:2_000_000_000]"),
+        ("10,000 documents", many := _documents(text), "context[2_000:2_100]"),
+        ("10,000 documents", many, "context[2_000:8_000]"),
+        ("10,000 documents", many, "context[::2]"),
     ):
         await _child_of(name, context, cut)
+
+
+def _documents(text: str) -> Context:
+    gathering, size = Gathering(), 20_000
+    for number in range(10_000):
+        about = {"format": "txt", "bytes": size, "modified": "2026-01-01T00:00:00"}
+        at = number * size
+        gathering.add(Part(f"folder/{number // 100}/{number}.txt", text[at : at + size], about))
+    return gathering.context(["documents"])
 
 
 async def _child_of(name: str, context: Context, cut: str) -> None:
@@ -192,9 +205,11 @@ async def _child_of(name: str, context: Context, cut: str) -> None:
         none.append(await opened_ms(Context("?" * 40)))
     weighed, before = True, own_mb(os.getpid())
     await looked_into(taken[0])
-    _tell(**{f"{name}: rlm_query(context=part), in all": _best(whole)})
-    _tell(**{f"{name}: a REPL on the part": _best(some), f"{name}: on 40 characters": _best(none)})
-    _tell(**{f"{name}: what a child adds": f"{added[-1] - before:.1f} MB"})
+    name = f"{name}, {cut}"
+    _tell(**{name: ""})
+    _tell(**{"  rlm_query(context=part), in all": _best(whole)})
+    _tell(**{"  a REPL on the part": _best(some), "  a REPL on 40 characters": _best(none)})
+    _tell(**{"  what a child adds": f"{added[-1] - before:.1f} MB"})
     await repl.aclose()
     await sandbox.aclose()
 

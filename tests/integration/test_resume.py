@@ -380,6 +380,31 @@ def test_a_child_that_met_its_limit_is_told_again_as_it_ended(journal: Path) -> 
         assert len(server.exchanges) == before + 1
 
 
+def test_children_over_documents_are_told_again(journal: Path, tmp_path: Path) -> None:
+    for n in range(9):
+        (tmp_path / f"{n}.txt").write_text(f"text {n}\n")
+    some = "context[2:5]", "[context[1], context[7]]", "context[3]", "context"
+    root = three_turns(f"x = rlm_query_batched(['child?'] * 4, [{', '.join(some)}])\nprint(x)")
+    child = ["y = [llm_query(f'{len(context)}: {context[0]}')]\nprint(y)", "FINAL(y)"]
+
+    def two_levels(request: ChatRequest) -> str:
+        if request.model == "sub":
+            return f"<{request.last}>"
+        if "child?" in str(request.messages[1]["content"]):
+            return cell(child[request.assistant_count])
+        return root[request.assistant_count]
+
+    with ScriptedServer(two_levels, api_key="key") as server:
+        rlm = rlm_of(server.base_url, journal)
+        first = rlm.run("q", list(tmp_path.glob("*.txt")))
+        assert first.complete
+        assert RLM.replay(first.run_id, journal).answer == first.answer
+        cut_before_the_end(journal, first.run_id)
+        before = len(server.exchanges)
+        assert rlm.resume(first.run_id).answer == first.answer
+        assert len(server.exchanges) == before + 1
+
+
 def test_samples_of_one_prompt_are_told_again_in_their_order(journal: Path) -> None:
     chance, asked = random.Random(3), itertools.count(1)
 

@@ -47,7 +47,10 @@ def _what(context: Context, joined: bool, *, brief: bool) -> Iterator[str]:
         return
     names = ", ".join(d.name[:NAME_CHARS] for d in documents[:NAMES_SHOWN])
     more = ", ..." if len(documents) > NAMES_SHOWN else ""
-    if joined:
+    if context.is_text and len(documents) == 1:
+        yield f"`context` is a str, {chars}, from the document {names}."
+        return
+    if joined or context.is_text:
         yield f"`context` is a str, {chars}."
         yield (
             f"It joins {len(documents):,} documents ({_kinds(context)}), each under a line"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from unspool.context.source import Context, Document
+from unspool.context.text import passage
 
 MOST_TOLD = 3
 NAME_CHARS = 80
@@ -85,7 +86,7 @@ def _of_another_kind(documents: Sequence[Document]) -> Iterator[str]:
 
 def _in_another_script(text: Any, documents: Sequence[Document]) -> Iterator[str]:
     some = documents[:SAMPLED]
-    scripts = [_script(text[d.start : d.start + min(SAMPLE_CHARS, d.chars)]) for d in some]
+    scripts = [_script(passage(text, d.start, d.start + min(SAMPLE_CHARS, d.chars))) for d in some]
     for script in _rare(scripts):
         yield f"{some[scripts.index(script)].name[:NAME_CHARS]} is in {script} script"
 

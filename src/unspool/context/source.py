@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from unspool.context.text import FileText, TextPart
+from unspool.context.text import FileText, Text, TextPart, TextParts
 from unspool.errors import ContextError
 
 
@@ -28,12 +28,18 @@ class Context:
     is not in memory (see `unspool.context.text`)."""
 
     value: Any = field(repr=False)
-    documents: tuple[Document, ...] = ()
+    documents: tuple[Document, ...] = field(default=(), repr=False)
     """The parts of a `str` that was joined from several; empty when it is one."""
     notes: tuple[str, ...] = ()
     """What the reader has to tell: files left out, bytes that were no text."""
-    part_of: tuple[int, int] | None = None
-    """Where it is in the context of the run whose cell made it, if it is a part of that."""
+    part_of: tuple[int, int] | tuple[tuple[int, int], ...] | None = None
+    """Where it is in the context of the run whose cell made it, if it is a part of that; or
+    which documents it has of that, as runs of their numbers (the first, and one behind the
+    last)."""
+    is_text: bool = False
+    """Whether it is one text to the model, of whatever documents it is a part."""
+    first_line: int = 1
+    """The number that its first line has in its first document."""
 
     _chars: int = field(default=-1, init=False, repr=False, compare=False)
 
@@ -48,10 +54,10 @@ class Context:
     def kind(self) -> str:
         """Its Python type, and how many items it has when it is a container; or how many
         documents it joins."""
-        if self.documents:
+        if self.documents and not self.is_text:
             return f"{len(self.documents):,} documents"
         name = type(self.value).__name__
-        if isinstance(self.value, (FileText, TextPart)):
+        if isinstance(self.value, Text):
             return "str"
         if isinstance(self.value, (str, int, float)) or self.value is None:
             return name
@@ -72,7 +78,7 @@ class Context:
             ContextError: its file cannot be read any more.
         """
         value = self.value
-        if isinstance(value, (FileText, TextPart)):
+        if isinstance(value, Text):
             return value.ends(chars)
         if not isinstance(value, str):
             return "", ""
@@ -84,7 +90,7 @@ class Context:
         Raises:
             ContextError: it is too long for that, or its file cannot be read any more.
         """
-        if isinstance(self.value, TextPart):
+        if isinstance(self.value, (TextPart, TextParts)):
             return self.value.text()
         if not isinstance(self.value, FileText):
             return self.value
@@ -95,31 +101,12 @@ class Context:
             )
         return "".join(self.value.pieces())
 
-    def part(self, start: int, end: int) -> Context:
-        """A part of one text, that shares its memory where it can. See `TextPart` for what the
-        ends count.
-
-        Raises:
-            ValueError: there is no such part.
-        """
-        whole: Any = self.value
-        at, most = 0, -1
-        if isinstance(whole, TextPart):
-            whole, at, most = whole.whole, whole.start, whole.chars
-        elif isinstance(whole, FileText):
-            most = whole.chars if whole.is_whole else whole.size - whole.start
-        elif isinstance(whole, str):
-            most = len(whole)
-        if not 0 <= start < end <= most:
-            raise ValueError(f"the context has no part from {start} to {end}")
-        return Context(TextPart(whole, at + start, at + end), part_of=(start, end))
-
 
 def count_chars(value: Any) -> int:
     """Characters of all text in `value`, keys and items of containers included."""
     if isinstance(value, str):
         return len(value)
-    if isinstance(value, (FileText, TextPart)):
+    if isinstance(value, Text):
         return value.chars
     if isinstance(value, Mapping):
         return sum(count_chars(key) + count_chars(item) for key, item in value.items())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 import codecs
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from unspool.errors import ContextError
 
@@ -148,7 +150,57 @@ class TextPart:
         return self.whole[self.start : self.start + chars], self.whole[self.end - chars : self.end]
 
 
-Text = FileText | TextPart
+@dataclass(frozen=True, slots=True)
+class TextParts:
+    """Several parts of a text, one after the other."""
+
+    whole: str = field(repr=False)
+    spans: tuple[tuple[int, int], ...] = field(repr=False)
+    """Where each starts and ends, in characters."""
+    starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """Where each starts in what they make together; and, last, where that ends."""
+    exact: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        sizes = (end - start for start, end in self.spans)
+        object.__setattr__(self, "starts", tuple(itertools.accumulate(sizes, initial=0)))
+
+    @property
+    def chars(self) -> int:
+        """How many characters they have together."""
+        return self.starts[-1]
+
+    def text(self) -> str:
+        """They as one `str`."""
+        return "".join(self.whole[start:end] for start, end in self.spans)
+
+    def ends(self, chars: int) -> tuple[str, str]:
+        """See `FileText.ends`."""
+        if self.chars <= 2 * chars:
+            return self.text(), ""
+        return passage(self, 0, chars), passage(self, self.chars - chars, self.chars)
+
+
+Text = FileText | TextPart | TextParts
+
+
+def passage(value: Any, start: int, end: int) -> str:
+    """What is between two places of a text in memory, in characters."""
+    if isinstance(value, str):
+        return value[start:end]
+    return "".join(value.whole[low:high] for low, high in places_of(value, start, end))
+
+
+def places_of(value: Any, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where in its whole that is which is between two places of a text in memory."""
+    if isinstance(value, TextParts):
+        first = bisect.bisect_right(value.starts, start) - 1
+        last = bisect.bisect_left(value.starts, end)
+        for (low, high), at in zip(value.spans[first:last], value.starts[first:], strict=False):
+            yield low + max(0, start - at), min(high, low + end - at)
+    else:
+        at = value.start if isinstance(value, TextPart) else 0
+        yield at + start, at + end
 
 
 def decoded_pieces(fd: int, start: int, end: int, encoding: str) -> Iterator[str]:
@@ -172,4 +224,4 @@ def spread(start: int, end: int) -> Iterator[int]:
 
 def is_text(value: Any) -> bool:
     """Whether a context's value is one text, in memory or not."""
-    return isinstance(value, (str, FileText, TextPart))
+    return isinstance(value, (str, FileText, TextPart, TextParts))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unspool.context.source import Context, Document
-from unspool.context.text import FileText, TextPart, is_text
+from unspool.context.text import FileText, Text, is_text
 from unspool.journal.codec import Values
 from unspool.journal.store import (
     HASH_BYTES,
@@ -106,7 +106,7 @@ def _write(connection: sqlite3.Connection, context: Context, name: str, values: 
 
 
 def _pieces(value: Any, values: Values) -> Iterator[str]:
-    if isinstance(value, (FileText, TextPart)):
+    if isinstance(value, Text):
         yield from value.samples() if isinstance(value, FileText) else [value.text()]
         return
     text = value if isinstance(value, str) else values.dumps(value)

@@ -7,11 +7,11 @@ import os
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from unspool.context.source import Context
-from unspool.context.text import FileText, TextPart, is_text
+from unspool.context.text import FileText, TextPart, TextParts, is_text
 from unspool.sandboxes.worker import textmap, wire
 
 THREADED_CHARS = 4 << 20
@@ -31,6 +31,9 @@ class SharedContext:
 
     def __init__(self, kind: str, layout: str, fd: int, size: int, *, start: int = 0) -> None:
         self.kind, self.layout, self.fd, self.bytes, self.start = kind, layout, fd, size, start
+        self.is_part = False
+        self.spans: Sequence[tuple[int, int]] = ()
+        """Which parts of it are meant, in characters; none: all of it."""
 
     @property
     def mapped_bytes(self) -> int:
@@ -62,6 +65,8 @@ class SharedContext:
                     return whole.part(value.start, value.end)
                 finally:
                     os.close(whole.fd)
+            value = value.text()
+        if isinstance(value, TextParts):
             value = value.text()
         if isinstance(value, FileText):
             return cls._of_file(value)
@@ -101,12 +106,20 @@ class SharedContext:
         """A part of it, which has the memory in common; this one is closed by itself."""
         width = 1 if self.kind == "file" else textmap.WIDTHS[self.layout]
         first, size = self.start + start * width, (end - start) * width
-        return SharedContext(self.kind, self.layout, os.dup(self.fd), size, start=first)
+        made = SharedContext(self.kind, self.layout, os.dup(self.fd), size, start=first)
+        made.is_part = True
+        return made
+
+    def parts(self, spans: Sequence[tuple[int, int]]) -> SharedContext:
+        """Several parts of it, which have the memory in common."""
+        made = self.part(0, self.bytes // textmap.WIDTHS[self.layout])
+        made.spans = spans
+        return made
 
     async def close(self) -> None:
         """Gives up this end; where it is the last one, the memory is freed."""
         fd, self.fd = self.fd, -1
-        if self.mapped_bytes > THREADED_CHARS:
+        if self.mapped_bytes > THREADED_CHARS and not self.is_part:
             await asyncio.to_thread(os.close, fd)
         else:
             os.close(fd)
@@ -121,13 +134,15 @@ class SharedContexts:
     async def of(self, context: Context) -> SharedContext:
         """See `SharedContext.of`."""
         value = context.value
-        if isinstance(value, TextPart):
+        if isinstance(value, (TextPart, TextParts)):
             whole, shared = self._open.get(id(value.whole), (None, None))
             found = shared() if shared is not None and whole is value.whole else None
             if found is not None and found.fd >= 0:
+                if isinstance(value, TextParts):
+                    return found.parts(value.spans)
                 return found.part(value.start, value.end)
         made = await SharedContext.of(context)
-        if is_text(value) and not isinstance(value, TextPart):
+        if is_text(value) and not isinstance(value, (TextPart, TextParts)):
             self._open[id(value)] = value, weakref.ref(made, self._forget)
         return made
 

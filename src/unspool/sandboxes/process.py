@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from unspool.context.parts import chosen, part
 from unspool.context.source import Context
 from unspool.errors import SandboxError
 from unspool.ports import CallDoor
@@ -12,7 +13,7 @@ from unspool.sandboxes.memory import SharedContext, SharedContexts
 from unspool.sandboxes.packages import Packages
 from unspool.sandboxes.repl import ProcessRepl
 from unspool.sandboxes.starter import Starter
-from unspool.sandboxes.worker.records import Part
+from unspool.sandboxes.worker.records import Chosen, Part
 from unspool.sandboxes.zygote import Zygote
 from unspool.spec import ReplSpec
 
@@ -105,13 +106,16 @@ async def start_repl(
         "kind": shared.kind,
         "layout": shared.layout,
         "start": shared.start,
-        "is_part": context.part_of is not None,
+        "is_part": shared.is_part,
+        "spans": shared.spans,
         "bytes": shared.bytes,
         "mapped_bytes": shared.mapped_bytes,
         "parts": spec.children,
         "memory_bytes": spec.memory_bytes,
         "output_chars": spec.output_chars,
         "documents": [[d.name, d.start, d.chars, d.metadata] for d in context.documents],
+        "is_text": context.is_text,
+        "first_line": context.first_line,
         "question": spec.question,
         "nearest": spec.nearest,
         "ahead": spec.ahead,
@@ -134,10 +138,12 @@ def _with_parts(door: CallDoor, context: Context) -> CallDoor:
     def whole(value: Any) -> Any:
         if type(value) is list:
             return [whole(one) for one in value]
-        if type(value) is not Part:
+        if type(value) not in (Part, Chosen):
             return value
         try:
-            return context.part(value.start, value.end)
+            if type(value) is Chosen:
+                return chosen(context, value.runs)
+            return part(context, *value)
         except ValueError as wrong:
             raise SandboxError(str(wrong)) from wrong
 

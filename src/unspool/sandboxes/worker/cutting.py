@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 import re
 import unicodedata
@@ -54,7 +55,11 @@ class Cutter:
     """Cuts a context, or any text given."""
 
     def __init__(self, context: Any, documents: Sequence[tuple[str, int]] = ()) -> None:
-        self._texts = Texts(context, documents)
+        self._given = context, documents
+
+    @functools.cached_property
+    def _texts(self) -> Texts:
+        return Texts(*self._given)
 
     def chunks(
         self,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
+
+from .joined import Joined
 
 SHOWN = 10
 TEXT_METHODS = frozenset(name for name in vars(str) if name[0] != "_")
@@ -146,7 +149,7 @@ class Documents(Sequence[Document]):
             return ""
         begin = table[0][1] - len(head(table[0][0]))
         if begin == 0 and table[-1][2] + 1 == len(self._whole) and self._is_run():
-            return self._whole
+            return str(self._whole) if type(self._whole) is Joined else self._whole
         if self._is_run():
             return self._whole[begin : table[-1][2] + 1]
         return "".join(f"{head(doc.name)}{doc}\n" for doc in self)
@@ -158,6 +161,29 @@ class Documents(Sequence[Document]):
     def index(self, value: Any, *where: int) -> int:
         """Where a text occurs first, in `text`."""
         return int(self.text.index(value, *where))
+
+    def numbers(self, some: Any) -> list[tuple[int, int]]:
+        """Which of these documents `some` are, as runs of their numbers: the first of each, and
+        one behind its last. None where one of them is not among these."""
+        runs: list[tuple[int, int]] = []
+        if type(some) is Documents:
+            if some._whole is not self._whole:
+                return []
+            entries: Iterator[Sequence[Any]] = iter(some._table)
+        elif isinstance(some, (list, tuple)) and all(type(one) is Document for one in some):
+            entries = (one._entry for one in some)
+        else:
+            return []
+        starts = [entry[1] for entry in self._table]
+        for entry in entries:
+            at = bisect.bisect_left(starts, entry[1])
+            if at == len(starts) or tuple(self._table[at][:3]) != tuple(entry[:3]):
+                return []
+            if runs and runs[-1][1] == at:
+                runs[-1] = runs[-1][0], at + 1
+            else:
+                runs.append((at, at + 1))
+        return runs if sum(last - first for first, last in runs) <= len(starts) else []
 
     def _is_run(self) -> bool:
         """Whether they follow each other in the whole without a gap."""

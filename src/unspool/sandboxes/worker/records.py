@@ -14,6 +14,13 @@ class Part(NamedTuple):
     end: int
 
 
+class Chosen(NamedTuple):
+    """Some of the context's documents, as runs of their numbers: the first of each, and one
+    behind its last."""
+
+    runs: Sequence[tuple[int, int]]
+
+
 class Record(dict[str, Any]):
     """A dict whose items are attributes too: a dataclass or model of the other process."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import itertools
 import math
 import re
@@ -56,7 +57,7 @@ class Searcher:
     """Finds lines in a context of any shape.
 
     `index` is the file in which an index of its words is kept, once one is needed; without
-    it, in memory.
+    it, in memory. See `Texts` for `documents` and `first_line`.
     """
 
     def __init__(
@@ -65,11 +66,16 @@ class Searcher:
         documents: Sequence[tuple[str, int]] = (),
         question: str = "",
         index: str = "",
+        first_line: int = 1,
     ) -> None:
-        self._texts = Texts(context, documents)
+        self._given = context, documents, first_line
         self._path = index
         self._words: WordIndex | None = None
         self.ask(question)
+
+    @functools.cached_property
+    def _texts(self) -> Texts:
+        return Texts(*self._given)
 
     def ask(self, question: str) -> None:
         """Serves that question from now on."""

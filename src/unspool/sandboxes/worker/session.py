@@ -25,13 +25,14 @@ from .confine import NotConfined, confine
 from .cutting import Cutter
 from .execute import Executor, explain, fresh_main
 from .hints import looked_for
+from .joined import Joined
 from .offers import offered
 from .packages import readable
 from .remains import Remains, is_alone
 from .search import Searcher
 from .text import patterns
 from .text.big import BigText
-from .text.places import Placing
+from .text.places import Naming, Placing
 from .text.source import Source
 from .textmap import mapped
 from .tools import (
@@ -129,16 +130,18 @@ class Session:
 
     def _offer(self, whole: Any, opening: Mapping[str, Any]) -> dict[str, Any]:
         """Puts what the model may use into the namespace; gives it as a mapping too."""
-        context = whole
-        if opening["documents"]:
-            context = documents.opened(whole, opening["documents"])
+        context, told = whole, opening["documents"]
+        table = [(name, start) for name, start, *_ in told]
+        if told and not opening["is_text"]:
+            context = documents.opened(whole, told)
             pure.knows(documents.reading_documents())
-        table = [(name, start) for name, start, *_ in opening["documents"]]
+        if type(whole) is Joined:
+            whole, table = context, []
         kept = os.path.join(os.getcwd(), INDEX)
-        searcher = Searcher(whole, table, opening["question"], kept)
+        searcher = Searcher(whole, table, opening["question"], kept, opening["first_line"])
         self._search = searcher
         self._searcher = searcher if opening["nearest"] else None
-        calls = model_calls(Placing(self._ahead, whole) if opening["parts"] else self._ahead)
+        calls = model_calls((Placing if opening["parts"] else Naming)(self._ahead, context))
         own: dict[str, Any] = {
             "context": context,
             "question": opening["question"],
@@ -381,4 +384,7 @@ def _bound(fd: int, opening: Mapping[str, Any]) -> Any:
         text = mapped(fd, opening["layout"], size, start, part=opening["is_part"])
     finally:
         os.close(fd)
+    if opening["spans"]:
+        parts = Joined(text, opening["spans"])
+        return str(parts) if opening["is_text"] else parts
     return text if kind == "text" else wire.decode(wire.loads(text))

@@ -14,13 +14,17 @@ class Texts:
     """The texts of a context: one where it is a text, else one for each item.
 
     A text is a `str`, or of a type that is sliced and searched like one. `documents` are the
-    parts of one text that was joined from several, as (name, start) in its order.
+    parts of one text that was joined from several, as (name, start) in its order. `first_line`
+    is the number that the first line has in the first of them.
     """
 
-    def __init__(self, context: Any, documents: Sequence[tuple[str, int]] = ()) -> None:
+    def __init__(
+        self, context: Any, documents: Sequence[tuple[str, int]] = (), first_line: int = 1
+    ) -> None:
         if not documents:
             documents = parts_of(context)
         named = list(_named(context))
+        self._first_line = first_line
         self.names = [name for name, _ in named]
         self.all: list[Any] = [text for _, text in named]
         self.documents = [name for name, _ in documents]
@@ -45,8 +49,10 @@ class Texts:
 
     def line(self, number: int, at: int) -> int:
         """The line of a place in its document, counted from 1."""
-        first = self.starts[max(0, self.document(number, at))] if self.documents else 0
-        return self._lines_before(number, at) - self._lines_before(number, first) + 1
+        document = max(0, self.document(number, at))
+        first = self.starts[document] if self.documents else 0
+        begin = 1 if document else self._first_line
+        return self._lines_before(number, at) - self._lines_before(number, first) + begin
 
     def _lines_before(self, number: int, at: int) -> int:
         """Line ends before `at`, counted from the nearest place where that is known."""

@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .records import Part, Record, Row
+from .records import Chosen, Part, Record, Row
 
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 256 << 20
@@ -201,6 +201,7 @@ def _plain(value: Any) -> str:
 
 _WRITERS: Mapping[type, Callable[[Any], Any]] = {
     Part: lambda v: {"~part": [v.start, v.end]},
+    Chosen: lambda v: {"~chosen": v.runs},
     tuple: lambda v: {"~tuple": _each(v)},
     set: lambda v: {"~set": _each(v)},
     frozenset: lambda v: {"~frozenset": _each(v)},
@@ -245,6 +246,7 @@ _SIMPLE: Mapping[str, Callable[[Any], Any]] = {
     "~decimal": decimal.Decimal,
     "~fraction": fractions.Fraction,
     "~part": lambda v: Part(int(v[0]), int(v[1])),
+    "~chosen": lambda v: Chosen(tuple((int(first), int(last)) for first, last in v)),
 }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from ..records import Part
+from ..documents import Document, Documents, head
+from ..records import Chosen, Part
 from ..tools import Road
 from .big import BigText
 from .span import NOTED_HEAD
@@ -23,23 +25,59 @@ class Placing:
 
     def call(self, name: str, args: list[Any]) -> Any:
         """See `Channel.call`."""
-        if name == "rlm_query":
-            args[1] = self._places(args[1])
-        elif name == "rlm_query_batched":
-            args[1] = [self._places(one) for one in args[1]]
-        return self._road.call(name, args)
+        return self._road.call(name, _with_contexts(name, args, self._places))
+
+
+class Naming:
+    """The same where there are no child runs: documents go into a prompt, under their names."""
+
+    def __init__(self, road: Road, context: Any) -> None:
+        self._road = road
+
+    def call(self, name: str, args: list[Any]) -> Any:
+        """See `Channel.call`."""
+        return self._road.call(name, _with_contexts(name, args, _named))
+
+
+def _with_contexts(name: str, args: list[Any], change: Callable[[Any], Any]) -> list[Any]:
+    if name == "rlm_query":
+        args[1] = change(args[1])
+    elif name == "rlm_query_batched":
+        args[1] = [change(one) for one in args[1]]
+    return args
+
+
+def _named(value: Any) -> Any:
+    some = value if isinstance(value, (list, tuple)) else ()
+    if type(value) is Documents or (some and all(type(one) is Document for one in some)):
+        return "".join(f"{head(one.name)}{one}\n" for one in value)
+    return value
 
 
 class Places:
-    """Finds texts in the context they were cut from, in about the time it takes to read them."""
+    """Finds texts in the context they were cut from, in about the time it takes to read them;
+    and documents by their numbers."""
 
     def __init__(self, context: Any) -> None:
-        self._whole = context if isinstance(context, str) else getattr(context, "text", None)
+        self._context = context
         self._last = (0, 0)
 
     def __call__(self, value: Any) -> Any:
         """`value`, or the part of the context that it is."""
-        whole = self._whole
+        if type(self._context) is Documents:
+            numbers = self._context.numbers([value] if type(value) is Document else value)
+            if numbers and type(value) is Document:
+                return Part(value.start, value.end)
+            if numbers:
+                return Chosen(numbers)
+        return self._place(value)
+
+    def _place(self, value: Any) -> Any:
+        whole = self._context
+        if not isinstance(value, str):
+            return value
+        if type(whole) is Documents:
+            whole = whole.text if len(value) >= LEAST_CHARS else ""
         if type(whole) is BigText:
             return _in_file(whole, value)
         if type(whole) is not str or not isinstance(value, str) or len(value) < LEAST_CHARS:
@@ -56,15 +94,15 @@ class Places:
         for at in self._last:
             if whole.startswith(value, at):
                 return at
-        head, behind = value[:NOTED_HEAD], self._last[1]
+        lead, behind = value[:NOTED_HEAD], self._last[1]
         tries = 0
         for start, end in ((behind, len(whole)), (0, behind + len(value))):
-            at = whole.find(head, start, end)
+            at = whole.find(lead, start, end)
             while at >= 0 and tries < MOST_TRIES:
                 if whole.startswith(value, at):
                     return at
                 tries += 1
-                at = whole.find(head, at + 1, end)
+                at = whole.find(lead, at + 1, end)
         return -1
 
 

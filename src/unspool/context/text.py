@@ -191,16 +191,18 @@ def passage(value: Any, start: int, end: int) -> str:
     return "".join(value.whole[low:high] for low, high in places_of(value, start, end))
 
 
-def places_of(value: Any, start: int, end: int) -> Iterator[tuple[int, int]]:
+def places_of(value: Any, start: int, end: int) -> list[tuple[int, int]]:
     """Where in its whole that is which is between two places of a text in memory."""
-    if isinstance(value, TextParts):
-        first = bisect.bisect_right(value.starts, start) - 1
-        last = bisect.bisect_left(value.starts, end)
-        for (low, high), at in zip(value.spans[first:last], value.starts[first:], strict=False):
-            yield low + max(0, start - at), min(high, low + end - at)
-    else:
+    if not isinstance(value, TextParts):
         at = value.start if isinstance(value, TextPart) else 0
-        yield at + start, at + end
+        return [(at + start, at + end)]
+    places = []
+    for number in range(bisect.bisect_right(value.starts, start) - 1, len(value.spans)):
+        (low, high), at = value.spans[number], value.starts[number]
+        if at >= end:
+            break
+        places.append((low + max(0, start - at), min(high, low + end - at)))
+    return places
 
 
 def decoded_pieces(fd: int, start: int, end: int, encoding: str) -> Iterator[str]:

@@ -165,25 +165,29 @@ class Documents(Sequence[Document]):
     def numbers(self, some: Any) -> list[tuple[int, int]]:
         """Which of these documents `some` are, as runs of their numbers: the first of each, and
         one behind its last. None where one of them is not among these."""
-        runs: list[tuple[int, int]] = []
         if type(some) is Documents:
-            if some._whole is not self._whole:
-                return []
-            entries: Iterator[Sequence[Any]] = iter(some._table)
+            known = {id(entry): at for at, entry in enumerate(self._table)}
+            found = [known.get(id(entry), -1) for entry in some._table]
+            found = found if some._whole is self._whole else []
         elif isinstance(some, (list, tuple)) and all(type(one) is Document for one in some):
-            entries = (one._entry for one in some)
+            starts = [entry[1] for entry in self._table]
+            found = [self._number(one, starts) for one in some]
         else:
             return []
-        starts = [entry[1] for entry in self._table]
-        for entry in entries:
-            at = bisect.bisect_left(starts, entry[1])
-            if at == len(starts) or tuple(self._table[at][:3]) != tuple(entry[:3]):
-                return []
+        if -1 in found or len(found) > len(self._table):
+            return []
+        runs: list[tuple[int, int]] = []
+        for at in found:
             if runs and runs[-1][1] == at:
                 runs[-1] = runs[-1][0], at + 1
             else:
                 runs.append((at, at + 1))
-        return runs if sum(last - first for first, last in runs) <= len(starts) else []
+        return runs
+
+    def _number(self, one: Document, starts: Sequence[int]) -> int:
+        at = bisect.bisect_left(starts, one.start)
+        is_it = at < len(starts) and tuple(self._table[at][:3]) == one._entry[:3]
+        return at if is_it else -1
 
     def _is_run(self) -> bool:
         """Whether they follow each other in the whole without a gap."""

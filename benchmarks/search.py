@@ -112,7 +112,7 @@ def main() -> None:
     ) as folder:
         path = Path(folder, "index")
         row("index of words (FTS5)", len(text), timed(lambda: WordIndex([text], str(path))))
-        size = sum(one.stat().st_size for one in path.parent.iterdir())
+        size = sum(one.stat().st_size for one in path.iterdir())
         print(f"  its size: {size / len(text):.2f} of the text")
         searcher = Searcher(text, index=str(path))
         clock, _ = timed(lambda: searcher.search(["magic", "vault", "code"]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -14,9 +16,12 @@ from unspool.context.stored import is_text, text_of
 from unspool.parsing import load
 from unspool.sandboxes.worker.cutting import Cutter
 from unspool.sandboxes.worker.search import Hits, Searcher, Span
+from unspool.sandboxes.worker.words import UNFINISHED
 
 KEPT_INDEXES = 64
 """Indexes of words that are kept; of more, the ones that were used longest ago go."""
+ABANDONED_S = 3_600.0
+"""A part of an index that was not finished after so long will not be."""
 SMALL_CHARS = 1 << 20
 """An index of so short a text is made anew each time, and not kept."""
 
@@ -142,14 +147,26 @@ def _kept(value: Any) -> str:
     for at in range(0, len(value), SMALL_CHARS):
         digest.update(value[at : at + SMALL_CHARS].encode("utf-8", "surrogatepass"))
     folder = from_environment().home / "words"
+    path = folder / digest.hexdigest()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / digest.hexdigest()
-        if path.exists():
+        if path.is_dir():
             path.touch()
+            _remove(one for one in path.glob(f"*{UNFINISHED}") if _is_old(one))
         kept = sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime)
+        _remove(one for one in kept if not one.is_dir())
+        kept = [one for one in kept if one.is_dir() and one != path]
         for old in kept[: max(0, len(kept) + 1 - KEPT_INDEXES)]:
-            old.unlink(missing_ok=True)
+            shutil.rmtree(old, ignore_errors=True)
     except OSError:
         return ""
     return str(path)
+
+
+def _is_old(file: Path) -> bool:
+    return file.stat().st_mtime < time.time() - ABANDONED_S
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)

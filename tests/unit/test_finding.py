@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import unspool
 from unspool import ContextError
+from unspool.sandboxes.worker import words
 from unspool.sandboxes.worker.linear import Linear
+from unspool.sandboxes.worker.search import Searcher
 from unspool.sandboxes.worker.words import WordIndex
 
 PYTHON = """import os
@@ -106,12 +112,67 @@ def test_documents_of_a_folder_are_searched_and_cut_by_name(tmp_path: Path) -> N
 def test_an_index_is_kept_by_the_content_and_made_once(newcomer: Path) -> None:
     text = "the quiet harbour\n" * 70_000 + "the vault code is 8812\n"
     assert unspool.search(["vault"], text, limit=1) == ["[line 70001] the vault code is 8812"]
-    (kept,) = (newcomer / "home" / "words").iterdir()
+    (folder,) = (newcomer / "home" / "words").iterdir()
+    (kept,) = folder.iterdir()
     made = kept.stat().st_ino
     assert unspool.search(["vault", "codes"], text, limit=1)[0].endswith("8812")
-    assert [one.stat().st_ino for one in kept.parent.iterdir()] == [made]
+    assert [one.stat().st_ino for one in folder.iterdir()] == [made]
     kept.write_bytes(b"garbage" * 1000)
-    assert unspool.search(["vault"], text, limit=1)[0].endswith("8812")
+    for _ in range(2):  # without it, then with one that was made anew
+        assert unspool.search(["vault"], text, limit=1)[0].endswith("8812")
+    (again,) = folder.iterdir()
+    assert again.read_bytes()[:6] == b"SQLite"
+
+
+def test_what_others_left_among_the_indexes_goes(newcomer: Path) -> None:
+    text = "the quiet harbour\n" * 70_000
+    unspool.search(["quiet"], text)
+    home = newcomer / "home" / "words"
+    (folder,) = home.iterdir()
+    (home / "of an earlier version").write_text("x")
+    (folder / "1.77.88.part").write_text("of a process that was killed")
+    (folder / "2.77.88.part").write_text("of one that is at work")
+    os.utime(folder / "1.77.88.part", (1, 1))
+    unspool.search(["quiet"], text)
+    assert [one.name for one in home.iterdir()] == [folder.name]
+    assert sorted(one.name for one in folder.iterdir()) == ["0", "2.77.88.part"]
+
+
+def test_an_index_whose_making_was_interrupted_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "SHARD_CHARS", 50_000)
+    text, path = "some quiet words\n" * 20_000 + "a zebra\n", tmp_path / "index"
+
+    class Interrupting(str):
+        def __getitem__(self, at: Any) -> str:
+            if at.start >= 120_000:
+                os.kill(os.getpid(), signal.SIGINT)
+            return str.__getitem__(self, at)
+
+    with pytest.raises(KeyboardInterrupt):
+        WordIndex([Interrupting(text)], str(path))
+    assert not [one for one in threading.enumerate() if "ThreadPool" in one.name]
+    there = {one.name: one.stat().st_ino for one in path.iterdir()}
+    assert there.keys() < set("0123456")
+    ((number, start, stop),), _ = WordIndex([text], str(path)).best(["zebr"], 1)
+    assert (number, start <= text.index("zebra") < stop) == (0, True)
+    after = {one.name: one.stat().st_ino for one in path.iterdir()}
+    assert after.keys() == set("0123456")
+    assert there.items() <= after.items()
+
+
+def test_where_there_is_no_room_for_an_index_none_of_it_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "SHARD_CHARS", 130_000)
+    monkeypatch.setattr(words, "SETTINGS", (*words.SETTINGS, "max_page_count=20"))
+    text = "some quiet words\n" * 8_000 + " ".join(f"a{n}" for n in range(20_000))
+    with pytest.raises(words.NoIndex, match="full"):
+        WordIndex([text], str(tmp_path / "index"))
+    assert not list(tmp_path.iterdir())
+    found = Searcher(text, index=str(tmp_path / "index")).search(["quiet"], 1)
+    assert found == ["[line 1] some quiet words"]
 
 
 def test_an_index_ranks_passages_with_rare_words_first() -> None:

@@ -128,3 +128,30 @@ class CellClock:
             self.start()
         else:
             self._on_expired()
+
+
+class Pause:
+    """Holds the clocks of cells while a REPL does what they are not to be charged for: for
+    `seconds` in all, whatever it says."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left_s = seconds
+        self._clock: CellClock | None = None
+        self._ends: asyncio.TimerHandle | None = None
+
+    def begin(self, clock: CellClock | None) -> None:
+        """Holds the clock of the cell that runs, if one does."""
+        if clock is None or self._clock is not None or self._left_s <= 0:
+            return
+        self._clock = clock
+        clock.wait_begins()
+        self._ends = asyncio.get_running_loop().call_later(self._left_s, self.end)
+
+    def end(self) -> None:
+        """The clock runs on, where it was held."""
+        clock, self._clock = self._clock, None
+        if clock is None or self._ends is None:
+            return
+        self._ends.cancel()
+        self._left_s = self._ends.when() - asyncio.get_running_loop().time()
+        clock.wait_ends()

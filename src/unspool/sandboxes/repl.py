@@ -14,7 +14,7 @@ from typing import Any
 
 from unspool.errors import SandboxError, UnspoolError
 from unspool.ports import CallDoor
-from unspool.sandboxes.link import CellClock, Link
+from unspool.sandboxes.link import CellClock, Link, Pause
 from unspool.sandboxes.memory import SharedContext, folder_in_memory
 from unspool.sandboxes.starter import Exit, Starter
 from unspool.sandboxes.worker import wire
@@ -33,6 +33,9 @@ MOST_LEFT_CHARS = 1 << 16
 """Of plain values that are kept of cells in place of a copy of the process."""
 STARTS = 3
 LAST_WORDS_S = 0.5
+INDEX_S, INDEX_BYTES_S, MOST_INDEX_BYTES = 2.0, 2_000_000, 1 << 30
+"""For the index of a context's words a REPL has so long, and longer by its length, over and
+above the time of the cells that need it."""
 LOST = "All variables are gone; `context` is as it was. Go on in small steps."
 UNCONFINED = "To run the model's code without confinement all the same, give isolation='none'."
 
@@ -66,6 +69,8 @@ class ProcessRepl:
         self._ready: asyncio.Future[None] | None = None
         self._done: asyncio.Future[dict[str, Any] | None] | None = None
         self._clock: CellClock | None = None
+        indexed = min(shared.bytes, MOST_INDEX_BYTES)
+        self._pause = Pause(INDEX_S + indexed / INDEX_BYTES_S)
         self._timers: list[asyncio.TimerHandle] = []
         self._overran = False
         self._exit: asyncio.Future[Exit] | None = None
@@ -158,6 +163,7 @@ class ProcessRepl:
             self._give_up()
             raise
         finally:
+            self._pause.end()
             clock.stop()
             self._clock = self._done = None
             self._stop_timers()
@@ -244,6 +250,10 @@ class ProcessRepl:
             case {"op": "done", "number": number} if self._awaits(number):
                 assert self._done is not None
                 self._done.set_result(frame)
+            case {"op": "hurry", "on": False}:
+                self._pause.begin(self._clock)
+            case {"op": "hurry", "on": True}:
+                self._pause.end()
             case {"op": "ready", "layers": [*layers]} if self._starting:
                 self.layers = tuple(map(str, layers))
                 self._starting.set_result(None)

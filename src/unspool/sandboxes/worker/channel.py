@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import itertools
 import os
 import select
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import wire
@@ -120,6 +121,19 @@ class Channel:
                 self._sock.sendall(frame)
             except OSError:
                 os._exit(0)
+
+    @contextlib.contextmanager
+    def unhurried(self) -> Iterator[None]:
+        """The cell is not charged for the time that this lasts, within bounds of the host's."""
+        self._tell_hurry(on=False)
+        try:
+            yield
+        finally:
+            self._tell_hurry(on=True)
+
+    def _tell_hurry(self, *, on: bool) -> None:
+        with self.guard:
+            self.send({"op": "hurry", "on": on})
 
     def command(self) -> dict[str, Any]:
         """The next frame that is no reply; for the main thread alone."""

@@ -7,7 +7,9 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from .patterns import Pattern
@@ -21,7 +23,7 @@ LINES = 10
 INDEXED_CHARS = 16_000_000
 """In a longer text the nearest lines are found by an index of its words, which is kept: to
 look through it takes longer, and stops where common words have been seen too often."""
-MOST_INDEXED_CHARS = 400_000_000
+MOST_INDEXED_CHARS = 350_000_000
 """The index of so much fills the room that a REPL has for files."""
 PASSAGES = 40
 """Looked at for the best lines."""
@@ -56,8 +58,9 @@ class Hits(list[str]):
 class Searcher:
     """Finds lines in a context of any shape.
 
-    `index` is the file in which an index of its words is kept, once one is needed; without
-    it, in memory. See `Texts` for `documents` and `first_line`.
+    `index` is the folder in which an index of its words is kept, once one is needed; without
+    it, in memory. It is made within what `making` gives. See `Texts` for `documents` and
+    `first_line`.
     """
 
     def __init__(
@@ -67,11 +70,18 @@ class Searcher:
         question: str = "",
         index: str = "",
         first_line: int = 1,
+        making: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
         self._given = context, documents, first_line
+        self._making, self._refused = making, ""
         self._path = index
         self._words: WordIndex | None = None
+        self.renew()
         self.ask(question)
+
+    def renew(self) -> None:
+        """Goes on in a fork that has the calling thread alone."""
+        self._one_makes = threading.Lock()
 
     @functools.cached_property
     def _texts(self) -> Texts:
@@ -174,10 +184,9 @@ class Searcher:
         try:
             if sum(map(len, self._texts.all)) > MOST_INDEXED_CHARS:
                 return self._scored(stems, limit)
-            if self._words is None:
-                self._words = WordIndex(self._texts.all, self._path)
-            blocks, rare = self._words.best(stems, PASSAGES + limit)
+            blocks, rare = self._index().best(stems, PASSAGES + limit)
         except NoIndex:
+            self._words = None
             return self._scored(stems, limit)
         regex, ranked = _any_of(stems), []
         for rank, (number, start, end) in enumerate(blocks):
@@ -192,6 +201,21 @@ class Searcher:
                 for place, found in lines.items()
             ]
         return self._distinct(((place, at) for _, _, place, at in sorted(ranked)), limit)
+
+    def _index(self) -> WordIndex:
+        """The index, which the first thread makes that needs it."""
+        with self._one_makes:
+            if self._words is not None:
+                return self._words
+            if self._refused:
+                raise NoIndex(self._refused)
+            try:
+                with self._making():
+                    self._words = WordIndex(self._texts.all, self._path)
+            except NoIndex as refused:
+                self._refused = str(refused)
+                raise
+            return self._words
 
     def _matches(self, wanted: Pattern) -> list[tuple[Place, int]]:
         found: dict[Place, int] = {}

@@ -138,7 +138,10 @@ class Session:
         if type(whole) is Joined:
             whole, table = context, []
         kept = os.path.join(os.getcwd(), INDEX)
-        searcher = Searcher(whole, table, opening["question"], kept, opening["first_line"])
+        searcher = Searcher(
+            *(whole, table, opening["question"], kept, opening["first_line"]),
+            making=self._channel.unhurried,
+        )
         self._search = searcher
         self._searcher = searcher if opening["nearest"] else None
         calls = model_calls((Placing if opening["parts"] else Naming)(self._ahead, context))
@@ -204,6 +207,7 @@ class Session:
         self._channel.reopen(link)
         self._ahead.renew(self._channel)
         self._executor.renew()
+        self._search.renew()
         for pool in self._pools:
             renew_pool(pool)
         self._channel.send({"op": "ready", "layers": self._layers})

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
 import math
 import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +17,22 @@ if TYPE_CHECKING:
 
 BLOCK_CHARS = 8_000
 """Of one row of the index; it ends with a line."""
-PAGE_CACHE_KB = 64_000
-MERGE_BYTES = 1 << 22
-"""Gathered in memory before it is written."""
+SHARD_CHARS = 16_000_000
+"""Of what goes into one file: what an interrupt can cost."""
+THREADS = 2
+PAGE_CACHE_KB = 16_000
+MERGE_BYTES = 1 << 20
+"""Gathered in memory before it is written: more of it takes longer to find in."""
+UNFINISHED = ".part"
+"""How the name of a file ends that is being made; it stays where its process is killed."""
 
-LONG_CHARS = 4_000_000
+SETTINGS = (
+    "journal_mode=off",
+    "synchronous=off",
+    "locking_mode=exclusive",
+    "secure_delete=off",
+    f"cache_size=-{PAGE_CACHE_KB}",
+)
 BEST = (
     "select hit.rank, number, start, stop from"
     " (select rowid, rank from words where words match ? order by rank limit ?)"
@@ -35,40 +48,45 @@ class NoIndex(Exception):
 
 
 class WordIndex:
-    """The words of `texts`, in a file at `path`; one that is there already is taken for it.
-    Without a path it is in memory. Long texts have two halves of it, each in a file of its own
-    and made at the same time: SQLite lets other threads run meanwhile.
+    """The words of `texts`, in files in the folder `path`; without it, in memory.
+
+    Each file is of a stretch of them, and is there whole or not at all: what was made before
+    an interrupt is there for the next time.
 
     Raises:
         NoIndex: there cannot be one here.
     """
 
     def __init__(self, texts: Sequence[Any], path: str = "") -> None:
-        self._halves: list[str | sqlite3.Connection] = []
-        for number, ranges in enumerate(_halves(texts)):
-            self._halves.append(f"{path}{'-2' * number}")
-            if not path:
-                self._halves[-1] = _in_memory(texts, ranges)
+        shards = list(_shards(texts))
+        if not path:
+            self._shards = _all([functools.partial(_in_memory, texts, one) for one in shards])
+            return
+        with _failing():
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        self._shards = [os.path.join(path, str(number)) for number in range(len(shards))]
         missing = [
-            (ranges, half)
-            for ranges, half in zip(_halves(texts), self._halves)  # noqa: B905
-            if isinstance(half, str) and not os.path.exists(half)
+            functools.partial(_in_file, texts, shard, file)
+            for shard, file in zip(shards, self._shards)  # noqa: B905
+            if not os.path.exists(file)
         ]
-        with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-            for made in [pool.submit(_build, texts, *one) for one in missing]:
-                made.result()
+        try:
+            _all(missing)
+        except NoIndex:  # what there is of it would fill the room for nothing
+            shutil.rmtree(path, ignore_errors=True)
+            raise
 
     def best(self, stems: Sequence[str], limit: int) -> tuple[list[Block], dict[str, float]]:
         """The blocks in which words begin with these, best first, and how rare each stem is.
 
         Raises:
-            NoIndex: the file cannot be read.
+            NoIndex: a file cannot be read.
         """
         terms = {stem: f'"{stem}"*' for stem in stems if re.fullmatch(r"[^\W_]+", stem)}
         found: list[tuple[float, Block]] = []
         rows, counts = 0, dict.fromkeys(terms, 0)
-        for half in self._halves if terms else ():
-            with _failing(), _connection(half) as made:
+        for shard in self._shards if terms else ():
+            with _failing(shard), _connection(shard) as made:
                 rows += made.execute("select max(id) from block").fetchone()[0] or 0
                 for stem, term in terms.items():
                     counts[stem] += _count(made, term)
@@ -79,38 +97,74 @@ class WordIndex:
         return blocks[:limit], rare
 
 
+class _Stop:
+    """Tells threads that nobody waits for them any more."""
+
+    now = False
+
+
+def _all(works: Sequence[Any]) -> list[Any]:
+    """What these give, each made with a `_Stop`; a few of them at the same time. They end
+    soon where this is interrupted, or one of them fails."""
+    stop = _Stop()
+    pool = concurrent.futures.ThreadPoolExecutor(max_workers=THREADS)
+    try:
+        return [made.result() for made in [pool.submit(work, stop) for work in works]]
+    finally:
+        stop.now = True
+        pool.shutdown(cancel_futures=True)
+
+
+def _shards(texts: Sequence[Any]) -> Iterator[list[Block]]:
+    """Stretches of the texts that are about equally long."""
+    taken: list[Block] = []
+    room = SHARD_CHARS
+    for number, text in enumerate(texts):
+        start, size = 0, len(text)
+        while size - start > room:
+            near = start + room
+            stop = text.find("\n", near, min(size, near + BLOCK_CHARS)) + 1 or near
+            yield [*taken, (number, start, stop)]
+            taken, room, start = [], SHARD_CHARS, stop
+        taken.append((number, start, size))
+        room -= size - start
+    yield taken
+
+
+def _in_memory(texts: Sequence[Any], shard: Sequence[Block], stop: _Stop) -> Any:
+    with _failing():
+        made = _opened(":memory:")
+        _fill(made, texts, shard, stop)
+        return made
+
+
+def _in_file(texts: Sequence[Any], shard: Sequence[Block], file: str, stop: _Stop) -> None:
+    building = f"{file}.{os.getpid()}.{id(stop)}{UNFINISHED}"
+    try:
+        with _failing():
+            with contextlib.closing(_opened(building)) as made:
+                _fill(made, texts, shard, stop)
+            os.replace(building, file)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(building)
+
+
 def _connection(
-    half: str | sqlite3.Connection,
+    shard: str | sqlite3.Connection,
 ) -> contextlib.AbstractContextManager[sqlite3.Connection]:
     """One for each question: a file may be read after a fork, a connection may not."""
-    if not isinstance(half, str):
-        return contextlib.nullcontext(half)
+    if not isinstance(shard, str):
+        return contextlib.nullcontext(shard)
     import sqlite3
 
-    return contextlib.closing(sqlite3.connect(half))
-
-
-def _halves(texts: Sequence[Any]) -> list[list[Block]]:
-    """What each half of the index is of; one where there is little."""
-    whole = [(number, 0, len(text)) for number, text in enumerate(texts)]
-    size = sum(stop for _, _, stop in whole)
-    if size < LONG_CHARS:
-        return [whole]
-    first: list[Block] = []
-    left = size // 2
-    while whole and left >= whole[0][2]:
-        left -= whole[0][2]
-        first.append(whole.pop(0))
-    if whole and left:
-        number, _, stop = whole[0]
-        middle = texts[number].find("\n", left, min(stop, left + BLOCK_CHARS)) + 1 or left
-        first.append((number, 0, middle))
-        whole[0] = (number, middle, stop)
-    return [first, whole]
+    return contextlib.closing(sqlite3.connect(shard))
 
 
 @contextlib.contextmanager
-def _failing() -> Iterator[None]:
+def _failing(shard: Any = None) -> Iterator[None]:
+    """What SQLite and the system refuse is a `NoIndex`. A file that is damaged is removed: it is
+    made again by the next that needs it."""
     try:
         import sqlite3
     except ImportError as missing:
@@ -118,34 +172,18 @@ def _failing() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as failed:
+        refused = isinstance(failed, (sqlite3.OperationalError, OSError))
+        if isinstance(shard, str) and not refused:
+            with contextlib.suppress(OSError):
+                os.unlink(shard)
         raise NoIndex(str(failed)) from failed
-
-
-def _build(texts: Sequence[Any], ranges: Sequence[Block], path: str) -> None:
-    building = f"{path}.{os.getpid()}"
-    try:
-        with _failing(), contextlib.closing(_opened(building)) as made:
-            _fill(made, texts, ranges)
-        os.replace(building, path)
-    except OSError as failed:
-        raise NoIndex(str(failed)) from failed
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(building)
-
-
-def _in_memory(texts: Sequence[Any], ranges: Sequence[Block]) -> sqlite3.Connection:
-    with _failing():
-        made = _opened(":memory:")
-        _fill(made, texts, ranges)
-        return made
 
 
 def _opened(path: str) -> sqlite3.Connection:
     import sqlite3
 
     made = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    for setting in ("journal_mode=off", "synchronous=off", f"cache_size=-{PAGE_CACHE_KB}"):
+    for setting in SETTINGS:
         made.execute(f"pragma {setting}")
     made.execute("create table block (id integer primary key, number int, start int, stop int)")
     made.execute("create virtual table words using fts5(text, content='')")
@@ -154,17 +192,21 @@ def _opened(path: str) -> sqlite3.Connection:
     return made
 
 
-def _fill(made: sqlite3.Connection, texts: Sequence[Any], ranges: Sequence[Block]) -> None:
+def _fill(
+    made: sqlite3.Connection, texts: Sequence[Any], shard: Sequence[Block], stop: _Stop
+) -> None:
     places: list[tuple[int, int, int, int]] = []
 
     def rows() -> Iterator[tuple[int, str]]:
-        for number, low, high in ranges:
-            for start, stop in _blocks(texts[number], low, high):
-                places.append((len(places) + 1, number, start, stop))
-                yield (
-                    len(places),
-                    str(texts[number][start:stop]).encode("utf-8", "replace").decode(),
-                )
+        for number, low, high in shard:
+            for start, end in _blocks(texts[number], low, high):
+                if stop.now:
+                    raise NoIndex("it was not finished")
+                places.append((len(places) + 1, number, start, end))
+                passage = str(texts[number][start:end])
+                if not passage.isascii():  # half a character cannot be written
+                    passage = passage.encode("utf-8", "replace").decode()
+                yield len(places), passage
 
     made.execute("begin")
     made.executemany("insert into words(rowid, text) values (?, ?)", rows())

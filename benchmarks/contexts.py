@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -183,7 +184,9 @@ async def _child_of(name: str, context: Context, cut: str) -> None:
     async def looked_into(part: Context) -> str:
         child = await sandbox.open(part, door, ReplSpec())
         seen = await child.run(Cell("context[:10], context[-10:]", 1))
-        added.append(own_mb(os.getpid()) if weighed else 0.0)
+        if weighed:
+            await asyncio.sleep(0.3)  # whatever it keeps of itself is there
+            added.append(own_mb(os.getpid()))
         await child.aclose()
         return str(seen.value.text)
 
@@ -192,6 +195,12 @@ async def _child_of(name: str, context: Context, cut: str) -> None:
         await looked_into(part)
         return (time.perf_counter() - began) * 1000
 
+    async def adds_mb(part: Context) -> float:
+        await asyncio.sleep(0.5)  # REPLs that were closed have ended
+        before = own_mb(os.getpid())
+        await looked_into(part)
+        return added[-1] - before
+
     added: list[float] = []
     weighed = False
 
@@ -199,17 +208,17 @@ async def _child_of(name: str, context: Context, cut: str) -> None:
     await repl.run(Cell(f"import time\npart = {cut}\nlen(part)", 1))
     code = "began = time.perf_counter(); rlm_query('q', part); time.perf_counter() - began"
     whole = [float((await repl.run(Cell(code, n))).value.text) * 1000 for n in range(2, 12)]
-    some, none = [], []
+    some, none, little = [], [], Context("?" * 40)
     for _ in range(10):
         some.append(await opened_ms(taken[0]))
-        none.append(await opened_ms(Context("?" * 40)))
-    weighed, before = True, own_mb(os.getpid())
-    await looked_into(taken[0])
-    name = f"{name}, {cut}"
-    _tell(**{name: ""})
+        none.append(await opened_ms(little))
+    weighed = True
+    some_mb, none_mb = [statistics.median([await adds_mb(one) for _ in range(5)])
+                        for one in (taken[0], little)]  # fmt: skip
+    _tell(**{f"{name}, {cut}": ""})
     _tell(**{"  rlm_query(context=part), in all": _best(whole)})
     _tell(**{"  a REPL on the part": _best(some), "  a REPL on 40 characters": _best(none)})
-    _tell(**{"  what a child adds": f"{added[-1] - before:.1f} MB"})
+    _tell(**{"  what they add": f"{some_mb:.1f} MB, {none_mb:.1f} MB"})
     await repl.aclose()
     await sandbox.aclose()
 

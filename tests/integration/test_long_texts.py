@@ -250,6 +250,15 @@ async def test_a_slice_travels_as_its_place(
     assert taken[3:] == ["x" + LINES[:100_000], LINES[5:50]]
 
 
+@pytest.mark.parametrize("text", ["plain ", "café ", "中文 ", "a😀", "\ud800 "])
+async def test_a_long_text_is_written_in_several_parts_at_once(text: str) -> None:
+    text = text * (5_000_000 // len(text)) + "the end"
+    shared = await SharedContext.of(Context(text))
+    bound = mapped(shared.fd, shared.layout, shared.bytes)
+    await shared.close()
+    assert bound == text
+
+
 @pytest.mark.parametrize("text", ["plain ", "café ", "中文 ", "a😀"])
 async def test_parts_share_one_memory_and_outlive_the_whole(text: str) -> None:
     text *= 20_000

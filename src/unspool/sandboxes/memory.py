@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import functools
+import itertools
 import os
 import sys
 import tempfile
@@ -17,6 +20,8 @@ from unspool.sandboxes.worker import textmap, wire
 THREADED_CHARS = 4 << 20
 """A context longer than this is written to shared memory, and freed, on a thread."""
 PIECE_CHARS = 1 << 18
+WRITERS = 2
+"""Threads that write a long text: half of the time, where there are as many processors."""
 
 Pieces = Callable[[], Iterator[str]]
 """Gives a text piece by piece, from its start each time."""
@@ -71,18 +76,34 @@ class SharedContext:
         if isinstance(value, FileText):
             return cls._of_file(value)
         kind = "text" if type(value) is str else "json"
-        text = value if kind == "text" else wire.dumps(wire.encode(value))
-        return cls._of_text(kind, lambda: _cut(text), "ascii" if text.isascii() else "")
+        return cls._of_str(kind, value if kind == "text" else wire.dumps(wire.encode(value)))
 
     @classmethod
-    def _of_text(cls, kind: str, pieces: Pieces, layout: str = "") -> SharedContext:
-        layout = layout or _layout(pieces())
+    def _of_str(cls, kind: str, text: str) -> SharedContext:
+        layout = "ascii" if text.isascii() else _layout(_cut(text))
+        size, fd = len(text) * textmap.WIDTHS[layout], _memory_file()
+        try:
+            os.ftruncate(fd, size + textmap.WIDTHS[layout])
+            if len(text) <= THREADED_CHARS:
+                _write_part(fd, text, layout, (0, len(text)))
+            else:
+                parts = itertools.pairwise(len(text) * n // WRITERS for n in range(WRITERS + 1))
+                with concurrent.futures.ThreadPoolExecutor(WRITERS) as pool:
+                    list(pool.map(functools.partial(_write_part, fd, text, layout), parts))
+            return cls(kind, layout, _for_reading(fd), size)
+        except BaseException:
+            os.close(fd)
+            raise
+
+    @classmethod
+    def _of_pieces(cls, pieces: Pieces) -> SharedContext:
+        layout = _layout(pieces())
         fd, size = _memory_file(), 0
         try:
             for piece in pieces():  # in pieces: never a second whole copy
                 size += _write_all(fd, _written(piece, layout))
             os.ftruncate(fd, size + textmap.WIDTHS[layout])
-            return cls(kind, layout, _for_reading(fd), size)
+            return cls("text", layout, _for_reading(fd), size)
         except BaseException:
             os.close(fd)
             raise
@@ -90,7 +111,7 @@ class SharedContext:
     @classmethod
     def _of_file(cls, text: FileText) -> SharedContext:
         if text.is_whole:
-            return cls._of_text("text", text.pieces)
+            return cls._of_pieces(text.pieces)
         if text.encoding == "utf-8":
             return cls("file", "", text.open(), text.size - text.start, start=text.start)
         fd, path = tempfile.mkstemp(prefix="unspool-context-")
@@ -155,6 +176,17 @@ def _write_all(fd: int, data: bytes) -> int:
     while view:
         view = view[os.write(fd, view) :]
     return len(data)
+
+
+def _write_part(fd: int, text: str, layout: str, part: tuple[int, int]) -> None:
+    """Writes what is between two places of a text, to where it belongs."""
+    start, stop = part
+    place = start * textmap.WIDTHS[layout]
+    for at in range(start, stop, PIECE_CHARS):
+        view = memoryview(_written(text[at : min(stop, at + PIECE_CHARS)], layout))
+        while view:
+            done = os.pwrite(fd, view, place)
+            place, view = place + done, view[done:]
 
 
 def _cut(text: str) -> Iterator[str]:

@@ -103,6 +103,19 @@ async def test_they_are_shown_in_a_line_and_survive_a_killed_cell(open_repl: Ope
     assert (await run("some.names, context[7].name")).value.text == "(['4.txt', '5.txt'], '8.txt')"
 
 
+async def test_what_cells_read_of_them_survives_a_killed_cell(open_repl: OpenRepl) -> None:
+    run = await open_repl(joined())
+    await run("n, first = len(context), context.names[0]; print(context[1].text)")
+    await run("kind = context[1].metadata.get('format'); places = [d.start for d in context]")
+    await run("doc = context[2]; doc.metadata['seen'] = True")
+    await run("size = len(doc) + doc.end")
+    for _ in range(2):
+        lost = await run("n = first = 0; import os; os._exit(1)")
+        assert "every variable is as it was" in lost.notes[-1]
+        seen = await run("n, first, kind, len(places), doc.metadata['seen'], size - doc.end")
+        assert seen.value.text == "(3, 'a.txt', 'csv', 3, True, 18)"
+
+
 @pytest.mark.parametrize(
     "loop",
     [

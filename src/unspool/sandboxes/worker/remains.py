@@ -15,6 +15,8 @@ from typing import Any
 
 from . import wire
 from .ahead.pure import READING
+from .ahead.values import OF_DOCUMENTS
+from .documents import Document, Documents
 
 MOST_CHARS = 16_384
 """Of all values that one cell leaves: to copy the process costs as much as to send more."""
@@ -22,6 +24,8 @@ MOST_BITS = 1_024
 """Of a whole number: Python writes very long ones as text only when asked to."""
 PLAIN = frozenset((str, bytes, int, float, bool, type(None)))
 """Exact types that never change, and whose methods run no code of the model's."""
+READ = PLAIN | {Document, Documents}
+"""What cells may read as well, for it stays as it is whatever is done."""
 BUILTINS = frozenset(
     "abs all any bin bool bytes chr dict divmod enumerate float format frozenset hex int isinstance"
     " len list max min oct ord print range repr reversed round set sorted str sum tuple type"
@@ -89,8 +93,9 @@ class Remains:
             return isinstance(called, ast.Attribute) or (
                 isinstance(called, ast.Name) and called.id in BUILTINS
             )
-        if isinstance(node, ast.Attribute):  # a method: of plain data there is nothing else
-            return node.attr in READING and isinstance(node.ctx, ast.Load)
+        if isinstance(node, ast.Attribute):  # of plain data there are methods alone
+            known = node.attr in READING or node.attr in OF_DOCUMENTS
+            return known and isinstance(node.ctx, ast.Load)
         if isinstance(node, ast.Subscript):
             return isinstance(node.ctx, ast.Load)
         return isinstance(node, _ALLOWED)
@@ -101,7 +106,7 @@ class Remains:
 
     def _may_be_read(self, name: str) -> bool:
         if name in self._namespace:
-            return type(self._namespace[name]) in PLAIN
+            return type(self._namespace[name]) in READ
         if name not in BUILTINS:
             return name not in self._now  # nobody has it, and the cell is told so
         return self._now[name] is self._builtins[name]

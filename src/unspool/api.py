@@ -76,8 +76,8 @@ class RLM:
     by default they are what the model's profile says. `retries` is how often a request is sent
     again when its server is overloaded, out of reach or cuts the connection. `isolation="none"`
     lets the model's code do whatever this user may; without it a run is refused where the
-    machine cannot confine. `sandbox` is where that code runs: `process`, `monty`, `docker`, the name
-    of one that an installed package adds, or an object with `unspool.ports.Sandbox`'s
+    machine cannot confine. `sandbox` is where that code runs: `process`, `monty`, `docker`, the
+    name of one that an installed package adds, or an object with `unspool.ports.Sandbox`'s
     methods, which is then the caller's to close; by default what suits this system.
 
     Runs are recorded in the file `journal`: by default one in the user's folder for data

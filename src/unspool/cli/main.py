@@ -121,12 +121,6 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         default="run",
         help="make sub-calls that are the same once: none, within the run, or of all runs",
     )
-    ask.add_argument(
-        "--mode",
-        choices=get_args(Mode),
-        default="auto",
-        help="how to answer; default: what suits the model and the text, then what is below it",
-    )
     ask.add_argument("--json", action="store_true", help="print the whole result as JSON")
     ask.add_argument("--quiet", action="store_true", help="print the answer and nothing else")
     ask.set_defaults(command=_ask)
@@ -141,6 +135,13 @@ def _add_who(ask: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE",
         help="the prompts to use, 'NAME:-PART,-PART' without some (unspool packs list);"
         " default: what the model's profile says",
+    )
+    ask.add_argument(
+        "--mode",
+        choices=get_args(Mode),
+        default="auto",
+        help="how to answer; default: what suits the model and the text, and when that fails,"
+        " what is simpler",
     )
 
 

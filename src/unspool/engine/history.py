@@ -15,7 +15,7 @@ from unspool.spec import RunSpec
 from unspool.types import Completion, Message, Observation, Request, Usage
 
 REPEATED = (
-    "You have written exactly this before. Finish with FINAL, if the output shows the answer, or"
+    "You have written exactly this before. Finish, if the output shows the answer, or"
     " do something else: search for other words."
 )
 LEFT = "Left for this run and all its sub-calls: {}. Come to an answer before it is used up."
@@ -42,7 +42,7 @@ class History:
     ) -> None:
         """`shown` is what the rung's first cells have shown; `first_of_all`:
         no other was before."""
-        pack = self._pack = parts.told(rung.pack, spec)
+        pack = self._pack = parts.told(rung.pack, spec, rung.facts)
         self._schema = rung.schema
         self._turns = spec.limits.turns
         self._replies: set[str] = set()

@@ -61,12 +61,12 @@ class Parts:
         """What is known of a model."""
         return self.profiles[model.name]
 
-    def told(self, pack: Pack, run: RunSpec) -> Pack:
-        """Prompts as a run is told them: without what it cannot use."""
+    def told(self, pack: Pack, run: RunSpec, facts: tuple[str, ...] = ()) -> Pack:
+        """Prompts as a run is told them: without what it cannot use. `facts` are so besides."""
         calls = (SUB_CALLS,) if run.max_depth > run.depth else ()
         children = (CHILD_RUNS,) if run.max_depth > run.depth + 1 else ()
         piece_chars = self.profile_of(self.sub).piece_chars
-        return pack.told((*calls, *children), piece_chars=piece_chars)
+        return pack.told((*calls, *children, *facts), piece_chars=piece_chars)
 
     def repl(self, run: RunSpec) -> ReplSpec:
         """What a run's REPL is opened with."""

@@ -20,8 +20,10 @@ Place = Literal[
 """Where a part stands: in one of the texts, or as a message of a worked example."""
 
 SUB_CALLS, CHILD_RUNS = "sub-calls", "child-runs"
-FACTS = (SUB_CALLS, CHILD_RUNS)
-"""What may be so of a run: its cells may call models, and may start child runs."""
+ASKS = ("asks-text", "asks-number", "asks-list")
+FACTS = (SUB_CALLS, CHILD_RUNS, *ASKS)
+"""What may be so of a run: its cells may call models, and may start child runs; and of a guided
+one, what its question asks for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,13 @@ PART: Mapping[str, type | tuple[type, ...]] = {
     "needs": (str, list),
     "unless": (str, list),
 }
-EXAMPLE: Mapping[str, type | tuple[type, ...]] = {"part": str, "role": str, "content": str}
+EXAMPLE: Mapping[str, type | tuple[type, ...]] = {
+    "part": str,
+    "role": str,
+    "content": str,
+    "needs": (str, list),
+    "unless": (str, list),
+}
 
 
 def load(given: str, own: Path | None = None) -> Pack:
@@ -131,10 +137,7 @@ def _part(row: Any, place: Place, where: str) -> Part:
     _is_table(row, where)
     tables.check(row, PART, where, required=("part", "text"))
     _check_filled(row["text"], where)
-    needs, unless = (
-        tables.texts(row.get(name, ()), f"{where}: {name!r}") for name in ("needs", "unless")
-    )
-    return Part(_part_name(row["part"], where), place, row["text"], needs, unless)
+    return Part(_part_name(row["part"], where), place, row["text"], *_when(row, where))
 
 
 def _example(row: Any, where: str) -> Part:
@@ -143,7 +146,16 @@ def _example(row: Any, where: str) -> Part:
     if row["role"] not in ("user", "assistant"):
         raise ConfigurationError(f"{where}: 'role' has to be user or assistant.")
     place = cast(Place, f"example_{row['role']}")
-    return Part(_part_name(row.get("part", "example"), where), place, row["content"])
+    name = _part_name(row.get("part", "example"), where)
+    return Part(name, place, row["content"], *_when(row, where))
+
+
+def _when(row: Any, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a part needs to be there, and what leaves it out."""
+    needs, unless = (
+        tables.texts(row.get(name, ()), f"{where}: {name!r}") for name in ("needs", "unless")
+    )
+    return needs, unless
 
 
 def _is_table(row: Any, where: str) -> None:

@@ -27,6 +27,15 @@ NUMBER = r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?"
 NEGATION = re.compile(r"(?:not|no|without)\s+|!(?!=)\s*", re.I)
 
 
+def asked(question: str) -> str:
+    """What a question asks for: a `number`, a `list` or a `text`."""
+    question = question.lower()
+    if re.search(r"\bhow (?:many|often)\b|\bnumber of\b|\bcount\b", question):
+        return "number"
+    every = r"\b(?:all|every|each|both|list|name the|leave out|leaving out)\b"
+    return "list" if re.search(every, question) else "text"
+
+
 def condition(text: str, lines: Callable[[], Iterable[str]]) -> Test:
     """How to tell whether a line fulfils a condition, such as `DEBUG`, `status = 200`,
     `took > 1900 ms`, `not closed`: of the ways to read it, the strictest that any line fulfils."""
@@ -96,7 +105,8 @@ def _number(text: str) -> float:
 
 def taken(lines: Iterable[str], example: str, home: str) -> list[str]:
     """What each line has in the place that `example` has in the line `home`."""
-    lines, best = list(lines), []
+    lines = list(lines)
+    best: list[str] = []
     for pattern in _places(example, home):
         found = [match[1] for line in lines if (match := pattern.search(line))]
         if len(found) > len(best):

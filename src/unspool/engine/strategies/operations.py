@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from unspool.engine.strategies.conditions import condition, taken
+from unspool.engine.strategies.conditions import asked, condition, taken
 
 SHOWN = 8
 """Lines shown for one search."""
@@ -40,6 +40,7 @@ class Steps:
         self._context, self._question = context, question
         self._search, self._chunks, self._ask_each = search, chunks, ask_each
         self._final, self._tell = final, tell
+        self._asks = asked(question)
         self._shown: dict[str, None] = {}
         self._warned: set[str] = set()
         self.found: list[str] = []
@@ -54,7 +55,7 @@ class Steps:
             found = exact or (self._search(words, limit) if words else [])
             lines.update(dict.fromkeys(found))
         if not self._show(lines):
-            self._tell("All of these lines were shown. Look for something else, or answer.")
+            self._tell("The lines above are all there is of it. If they have the answer, give it.")
 
     def count(self, *where: str) -> None:
         """Counts the lines that fulfil all conditions."""
@@ -63,7 +64,7 @@ class Steps:
         if self._doubtful(where, "number"):
             for line in self.found[:OTHERS]:
                 self._tell(line[:200])
-        elif self._asked() == "number":
+        elif self._asks == "number":
             self._final(len(self.found))
 
     def collect(self, like: str, *where: str) -> None:
@@ -74,7 +75,7 @@ class Steps:
         home = next((line for line in known if like and like in line), "")
         self.found = (taken(lines, like, home) if like else []) or list(dict.fromkeys(lines))
         self._tell(f"{len(self.found):,} found: {', '.join(self.found[:5])} ...")
-        if not self._doubtful(where, "list") and self._asked() != "number":
+        if not self._doubtful(where, "list") and self._asks != "number":
             self._final(self.found)
 
     def label(self, ask: str, options: Sequence[str], wanted: str = "") -> None:
@@ -89,7 +90,7 @@ class Steps:
         self.found = [str(one) for one in replies]
         counts = collections.Counter(self.found)
         self._tell(", ".join(f"{name}: {number:,}" for name, number in counts.most_common()))
-        if wanted in options and self._asked() == "number":
+        if wanted in options and self._asks == "number":
             self._final(counts[wanted])
 
     def say(self, text: Any) -> None:
@@ -105,7 +106,7 @@ class Steps:
 
     def _more_of(self, name: str) -> bool:
         """Shows, of what was found, what else the text says: the question may ask for that."""
-        if self._asked() == "number" or not 2 < len(name) < 100 or len(self._warned) > SHOWN:
+        if self._asks == "number" or not 2 < len(name) < 100 or len(self._warned) > SHOWN:
             return False
         lines = [one for one in self._search(re.escape(name), SHOWN) if name in one]
         new = [one for one in lines if one not in self._shown]
@@ -145,10 +146,11 @@ class Steps:
         """Warns, once of each kind, where lines may not be those that were asked for."""
         if not self.found:
             return self._once("none", "None. Copy the words of conditions from the lines above.")
-        asked = self._asked()
-        if asked != "text" and asked != kind:
-            told = "a number: use count" if asked == "number" else "the items: use list"
+        if self._asks not in ("text", kind):
+            told = "a number: use count" if self._asks == "number" else "the items: use list"
             return self._once("kind", f"The question asks for {told}.")
+        if len(self.found) == 1 and max(map(len, where), default=0) > 40:
+            return self._once("one", "That is one line. If it says the answer, give it.")
         left = list(itertools.islice(self._unused(where), OTHERS))
         named = ", ".join(f"{word!r} (in {number:,} of these lines)" for word, number in left)
         told = f"The question also has {named}. If it is a condition, add it; else repeat this."
@@ -165,14 +167,6 @@ class Steps:
             number = sum(1 for line in sample if test(line))
             if 0 < number < 0.9 * len(sample):
                 yield word, number
-
-    def _asked(self) -> str:
-        """What the question asks for: a number, a list or a text."""
-        asked = self._question.lower()
-        if re.search(r"\bhow (?:many|often)\b|\bnumber of\b|\bcount\b", asked):
-            return "number"
-        every = r"\b(?:all|every|each|list|leave out|leaving out)\b"
-        return "list" if re.search(every, asked) else "text"
 
     def _show(self, lines: Iterable[str]) -> list[str]:
         """Shows lines that were not shown before, and gives those."""

@@ -12,6 +12,7 @@ from unspool.engine.cells import Reply
 from unspool.engine.cells import parse as parse_code
 from unspool.engine.parts import Parts
 from unspool.engine.strategies import steps
+from unspool.engine.strategies.conditions import asked
 from unspool.engine.strategies.pieces import programme
 from unspool.packs.pack import Pack
 from unspool.packs.reading import load
@@ -38,6 +39,8 @@ class Rung:
     pack: Pack
     read: Callable[[str], Reply] = parse_code
     """What a reply asks for."""
+    facts: tuple[str, ...] = ()
+    """What is so besides, for the parts of the pack."""
     schema: Mapping[str, Any] | None = None
     """What a reply is held to, where the server can."""
     first: tuple[str, ...] = ()
@@ -117,11 +120,13 @@ def _direct(spec: RunSpec, context: Context) -> Rung:
 
 
 def _guided(spec: RunSpec) -> Rung:
+    asks = asked(spec.question)
     return Rung(
         "guided",
         load("guided"),
         steps.read,
-        steps.SCHEMA,
+        (f"asks-{asks}",),
+        steps.schema(asks, labels=spec.max_depth > spec.depth),
         first=(steps.operations(), steps.first_look(spec.question)),
         stumbles=3,
     )

@@ -26,20 +26,20 @@ def _step(do: str, **fields: Any) -> dict[str, Any]:
     }
 
 
-SCHEMA: Mapping[str, Any] = {
-    "anyOf": [
-        _step("answer", text=_TEXT),
-        _step("look", **{"for": _TEXT}),
-        _step("count", where=_TEXTS),
-        _step("list", where=_TEXTS, like=_TEXT),
-        _step("label", ask=_TEXT, options=_TEXTS, count=_TEXT),
-    ]
-}
-"""What a reply has to be, where the server can hold its model to it."""
+_EVERY = (_step("answer", text=_TEXT), _step("look", **{"for": _TEXT}))
+_COUNT, _LIST = _step("count", where=_TEXTS), _step("list", where=_TEXTS, like=_TEXT)
+_LABEL = _step("label", ask=_TEXT, options=_TEXTS, count=_TEXT)
 
 _SOURCES = ("conditions.py", "operations.py")
-_IMPORTED = "from unspool.engine.strategies.conditions import condition, taken\n"
+_IMPORTED = "from unspool.engine.strategies.conditions import asked, condition, taken\n"
 _WRITE = 'Nothing was done: write one step as JSON, like {"do": "look", "for": "..."}.'
+
+
+def schema(asks: str, *, labels: bool) -> Mapping[str, Any]:
+    """What a reply has to be, where the server can hold its model to it: one of the steps that
+    may answer a question that asks for this. `labels`: models may be called."""
+    own = {"number": [_COUNT, *([_LABEL] if labels else [])], "list": [_LIST]}.get(asks, [])
+    return {"anyOf": [*_EVERY, *own]}
 
 
 @cache

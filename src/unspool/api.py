@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
+from unspool.answers import Out, kept_in, out_of
 from unspool.budget import Limits
 from unspool.config import from_environment
 from unspool.context.source import Context
@@ -20,6 +21,7 @@ from unspool.engine.run import Run
 from unspool.errors import ConfigurationError, ModelError
 from unspool.events import Event, RunEnded
 from unspool.given import (
+    Also,
     Caching,
     Isolation,
     check_choices,
@@ -174,6 +176,7 @@ class RLM:
         *,
         verify: bool | None = None,
         samples: int | None = None,
+        out: Out = None,
     ) -> Result:
         """Answers `question` about `context`, and waits for it; works in a notebook too.
 
@@ -184,7 +187,8 @@ class RLM:
         and types, or a JSON schema; an answer that does not fit is sent back to the model,
         and one of a complete run is a value of that type. A limit ends the run with the best
         answer so far and a `status` that says which; it does not raise. Ctrl-C ends the
-        run, then raises KeyboardInterrupt.
+        run, then raises KeyboardInterrupt. The file `out` has the answer, as far as it has come,
+        after each cell: text as it is, anything else as JSON.
 
         With `verify`, the question has a second run that knows nothing of the first, within the
         same limits; where they come to different answers, a third decides. `samples` is how
@@ -193,35 +197,25 @@ class RLM:
 
         Raises:
             ContextError: the context cannot be read, or is empty.
-            ConfigurationError: the question is empty, or `schema` is none.
+            ConfigurationError: the question is empty, `schema` is none, or `out` cannot be
+                written.
             ModelError, SandboxError: before anything was achieved.
         """
-        return self._start(self._new(question, context, schema, verify, samples)).result()
+        also: Also = {"verify": verify, "samples": samples, "out": out}
+        return self._start(self._new(question, context, schema, **also)).result()
 
     async def arun(
-        self,
-        question: str,
-        context: Any,
-        schema: Any = None,
-        *,
-        verify: bool | None = None,
-        samples: int | None = None,
+        self, question: str, context: Any, schema: Any = None, **also: Unpack[Also]
     ) -> Result:
         """`run`, awaited. Cancelling it ends the run and all its requests."""
-        task = await asyncio.to_thread(self._new, question, context, schema, verify, samples)
+        task = await asyncio.to_thread(self._new, question, context, schema, **also)
         return await self._start(task).aresult()
 
     def stream(
-        self,
-        question: str,
-        context: Any,
-        schema: Any = None,
-        *,
-        verify: bool | None = None,
-        samples: int | None = None,
+        self, question: str, context: Any, schema: Any = None, **also: Unpack[Also]
     ) -> Stream:
-        """Starts a run and gives its events as they happen, `for` or `async for`."""
-        return self._stream(self._new(question, context, schema, verify, samples))
+        """Starts a `run` and gives its events as they happen, `for` or `async for`."""
+        return self._stream(self._new(question, context, schema, **also))
 
     astream = stream
 
@@ -238,16 +232,21 @@ class RLM:
         return await self._start(self._new(*split(prompt))).aresult()
 
     def resume(
-        self, run_id: str, context: Any = None, *, on_difference: OnDifference = "stop"
+        self,
+        run_id: str,
+        context: Any = None,
+        *,
+        on_difference: OnDifference = "stop",
+        out: Out = None,
     ) -> Result:
         """Goes on with a run that was cut short, by whatever, within the limits of this object.
 
         The cells are run again with the replies that were recorded: nothing is paid for twice
         but requests that were in flight. `result.recorded` is what was paid before. A run that
-        is complete comes back as it is. `context` is needed only where the journal has neither
-        its text nor the name of its file. `on_difference` says what to do where the context,
-        or what cells come to, is not as recorded: `stop` raises, `record` goes on as recorded,
-        `anew` goes on from what is so now.
+        is complete comes back as it is. `out` is as of `run`. `context` is needed only where the
+        journal has neither its text nor the name of its file. `on_difference` says what to do
+        where the context, or what cells come to, is not as recorded: `stop` raises, `record`
+        goes on as recorded, `anew` goes on from what is so now.
 
         Raises:
             JournalError: there is no such run, it is under way, or cannot be read.
@@ -259,14 +258,19 @@ class RLM:
             session, result = self._conversation(run_id, context, on_difference)
             session.close()
             return result
-        return self._start(self._resumed(run_id, context, on_difference)).result()
+        return self._start(self._resumed(run_id, context, on_difference, out)).result()
 
     async def aresume(
-        self, run_id: str, context: Any = None, *, on_difference: OnDifference = "stop"
+        self,
+        run_id: str,
+        context: Any = None,
+        *,
+        on_difference: OnDifference = "stop",
+        out: Out = None,
     ) -> Result:
         """`resume`, awaited."""
         return await asyncio.to_thread(
-            partial(self.resume, run_id, context, on_difference=on_difference)
+            partial(self.resume, run_id, context, on_difference=on_difference, out=out)
         )
 
     def fork(
@@ -329,11 +333,16 @@ class RLM:
             raise
 
     def stream_resume(
-        self, run_id: str, context: Any = None, *, on_difference: OnDifference = "stop"
+        self,
+        run_id: str,
+        context: Any = None,
+        *,
+        on_difference: OnDifference = "stop",
+        out: Out = None,
     ) -> Stream:
         """`resume`, with its events as they happen, those that are told again among them."""
         first_of_its_kind(self._kept.row(run_id))
-        return self._stream(self._resumed(run_id, context, on_difference))
+        return self._stream(self._resumed(run_id, context, on_difference, out))
 
     def stream_fork(
         self,
@@ -403,23 +412,18 @@ class RLM:
     def _start(self, task: Task, listen: Callable[[Event], None] = lambda event: None) -> UnderWay:
         return UnderWay(_SHARED.loop, partial(self._run, task), listen)
 
-    def _new(
-        self,
-        question: str,
-        source: Any,
-        schema: Any = None,
-        verify: bool | None = None,
-        samples: int | None = None,
-    ) -> Task:
+    def _new(self, question: str, source: Any, schema: Any = None, **also: Unpack[Also]) -> Task:
         if not question.strip():
             raise ConfigurationError("the question is empty: say what you want to know.")
-        poll = self._poll.given(samples, verify)
+        poll = self._poll.given(also.get("samples"), also.get("verify"))
         form = None if schema is None else schema_given(schema)
-        return Task(question, self._loaded(source), form, poll, origin=origin_of(source))
+        out, origin = out_of(also.get("out"), source), origin_of(source)
+        return Task(question, self._loaded(source), form, poll, origin=origin, out=out)
 
-    def _resumed(self, run_id: str, context: Any, on_difference: OnDifference) -> Task:
+    def _resumed(self, run_id: str, context: Any, on: OnDifference, out: Out = None) -> Task:
         given = None if context is None else self._loaded(context)
-        return resumed(self._kept, run_id, given, on_difference, self._root.name)
+        task = resumed(self._kept, run_id, given, on, self._root.name)
+        return replace(task, out=out_of(out, context))
 
     def _forked(self, run_id: str, turn: int, context: Any, on_difference: OnDifference) -> Task:
         given = None if context is None else self._loaded(context)
@@ -436,6 +440,12 @@ class RLM:
         return load_context(context, confined=self._setup.isolation != "none")
 
     async def _run(
+        self, task: Task, listen: Callable[[Event], None], stop: asyncio.Event, in_pieces: bool
+    ) -> Result:
+        with kept_in(task.out, task.run_id, listen) as heard:
+            return await self._made(task, heard, stop, in_pieces)
+
+    async def _made(
         self, task: Task, listen: Callable[[Event], None], stop: asyncio.Event, in_pieces: bool
     ) -> Result:
         if task.ended is not None:

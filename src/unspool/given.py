@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, get_args
 
+from unspool.answers import Out
 from unspool.config import DEFAULT_LOCAL, Settings
 from unspool.context.source import Context
 from unspool.errors import ConfigurationError
@@ -18,6 +19,15 @@ from unspool.types import Mode
 
 Isolation = Literal["confined", "none"]
 Caching = Literal["off", "run", "all"]
+
+
+class Also(TypedDict, total=False):
+    """What a run may be given besides its question, context and schema: see `RLM.run`."""
+
+    verify: bool | None
+    samples: int | None
+    out: Out
+
 
 SHORT_PROMPT_CHARS = 4_000
 """A prompt up to this long is shown to the model whole; of a longer one it is told."""

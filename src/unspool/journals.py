@@ -74,6 +74,8 @@ class Task:
     """It is told from its record alone: no model is asked."""
     past: tuple[events.Event, ...] = ()
     """Of a fork: what happened before it, as if it were its own."""
+    out: Path | None = None
+    """The file that its answer is written to as it grows."""
 
     def memory(self, caching: str, journal: Journal | None) -> Memory:
         """What the run remembers, and how it keeps what it is told."""

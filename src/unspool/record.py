@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 
 from unspool import events
 from unspool.names import opinion_of
-from unspool.types import Completion, Message, Observation, Result, Usage
+from unspool.types import Completion, Growing, Message, Observation, Result, Usage
 
 OnDifference = Literal["stop", "record", "anew"]
 """What to do where cells come to something else than was recorded: stop with an error; go on
@@ -314,7 +314,11 @@ def _joined(seen: Sequence[Observation], what: str) -> str:
 
 def _answer(seen: Sequence[Observation]) -> Any:
     answers = [one.answer for one in seen if one.answer is not None]
-    return None if not answers else (answers[-1].ready, _CHANCE.sub("...", repr(answers[-1].value)))
+    if not answers:
+        return None
+    value = answers[-1].value
+    shown = repr(value) if isinstance(value, Growing) else value  # as it was recorded
+    return answers[-1].ready, _CHANCE.sub("...", repr(shown))
 
 
 def _around(text: str, other: str) -> str:

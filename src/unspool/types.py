@@ -164,14 +164,40 @@ class Clip:
         return bool(self.text)
 
 
+class Growing:
+    """A long text in the parts that it grew by; longer ones share them. `str` gives it whole."""
+
+    __slots__ = ("chars", "parts")
+
+    def __init__(self, parts: tuple[str, ...]) -> None:
+        self.parts = parts
+        self.chars = sum(map(len, parts))
+
+    def __str__(self) -> str:
+        return "".join(self.parts)
+
+    def __repr__(self) -> str:
+        return f"<a text of {self.chars:,} characters>"
+
+    def grown(self, more: str) -> Growing:
+        """With `more` behind it."""
+        return Growing((*self.parts, more)) if more else self
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a cell left in `answer`, or gave to `FINAL`."""
 
     value: Any
-    """JSON-like data, and tuples, sets, bytes, dates and complex numbers unharmed."""
+    """JSON-like data, and tuples, sets, bytes, dates and complex numbers unharmed. Of a draft
+    that is a long text, `Growing`."""
     ready: bool
     """False: a draft; the run goes on, but an early end returns it."""
+
+    @property
+    def whole(self) -> Any:
+        """The value, a long text in one piece."""
+        return str(self.value) if isinstance(self.value, Growing) else self.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unspool import RLM, ContextError, Files, Limits, Result, Stream, UnspoolError
+from unspool.answers import out_of
 from unspool.cli.models import pull_if_missing
 from unspool.cli.opinions import compared
 from unspool.cli.output import as_json, as_text, visible
@@ -28,13 +29,14 @@ def ask(options: argparse.Namespace) -> int:
     """Answers on stdout, tells on stderr; gives the exit code."""
     progress = progress_for(quiet=options.quiet)
     source = source_of(options.paths, options.include, options.exclude)
+    out_of(options.out, source)
     context = load(source, confined=options.isolation != "none")  # before a model is fetched
     for note in context.notes:
         progress.say(note)
     rlm = _rlm(options, progress)
     recorded = _is_recorded(options)
     try:
-        result = watched(rlm.stream(options.question, context), progress)
+        result = watched(rlm.stream(options.question, context, out=options.out), progress)
     except UnspoolError as failed:
         if failed.run_id and recorded:
             progress.say(_how_to_resume(failed.run_id, options))
@@ -56,9 +58,12 @@ def tell(
         progress.say(line)
     if resumable and not result.complete:
         progress.say(_how_to_resume(result.run_id, options))
+    out = getattr(options, "out", None)
+    if out is not None:
+        progress.say(f"the answer is in {out} ({os.path.getsize(out):,} bytes)")
     if options.json:
         print(as_json(_fields(result, cite=cite)))
-    elif result.answer is not None:
+    elif out is None and result.answer is not None:
         answer = as_text(result.answer)
         print(visible(answer) if sys.stdout.isatty() else answer)
     if cite and not options.json:
@@ -107,7 +112,8 @@ def pulled(model: str | None, progress: Progress) -> None:
 
 def _how_to_resume(run_id: str, options: argparse.Namespace) -> str:
     journal = f" --journal {options.journal}" if options.journal else ""
-    return f"unspool resume {run_id}{journal}   goes on with it"
+    out = f" --out {options.out}" if getattr(options, "out", None) else ""
+    return f"unspool resume {run_id}{journal}{out}   goes on with it"
 
 
 def _is_recorded(options: argparse.Namespace) -> bool:

@@ -43,6 +43,15 @@ def add_limits(command: argparse.ArgumentParser, *, turns: int | None) -> None:
     command.add_argument("--max-usd", type=float, metavar="USD")
 
 
+def add_out(command: argparse.ArgumentParser) -> None:
+    """Where the answer is to be written as it grows."""
+    command.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write the answer there, as far as it has come, in place of stdout",
+    )
+
+
 def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, home: str, text: str
 ) -> argparse.ArgumentParser:
@@ -93,6 +102,7 @@ def _add_resume(resume: argparse.ArgumentParser) -> None:
     _add_paths(resume)
     resume.add_argument("--base-url", help="another address of the server")
     add_limits(resume, turns=None)
+    add_out(resume)
     _add_again(resume)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from unspool import UnspoolError, __version__
-from unspool.cli.history import add_history, add_limits
+from unspool.cli.history import add_history, add_limits, add_out
 from unspool.cli.measuring import add_calibrate
 from unspool.cli.prompts import add_prompts
 from unspool.types import Mode
@@ -113,6 +113,7 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="print the lines that the answer rests on after it, as name:line: text",
     )
     _add_opinions(ask)
+    add_out(ask)
     ask.add_argument("--journal", metavar="FILE", help="record it there; default: in UNSPOOL_HOME")
     ask.add_argument("--no-journal", action="store_true", help="record nothing")
     ask.add_argument(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import sys
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from unspool.plain import plain
 
 if TYPE_CHECKING:
     from unspool.types import Usage
@@ -76,18 +76,3 @@ def as_json(value: Any) -> str:
     """`value` as JSON, in what stdout can show."""
     ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
     return json.dumps(plain(value), ensure_ascii=ascii_only, indent=2)
-
-
-def plain(value: Any) -> Any:
-    """`value` as JSON can hold it: keys as text, sets and tuples as lists, the rest as text."""
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted(map(plain, value), key=str)
-    return str(value)

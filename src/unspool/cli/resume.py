@@ -32,7 +32,9 @@ def resume(options: argparse.Namespace) -> int:
     context = source_of(options.paths) if options.paths else None
     if row.session in ("", row.id):
         result = _decided(
-            lambda choice: rlm.stream_resume(row.id, context, on_difference=choice),
+            lambda choice: rlm.stream_resume(
+                row.id, context, on_difference=choice, out=options.out
+            ),
             options,
             progress,
         )

@@ -123,11 +123,11 @@ class Run:
         """The best there is, as what was asked for if it fits; a draft may not."""
         best, schema = self._climb.best or printed(self._climb.seen), self._spec.schema
         if best is None or schema is None:
-            return None if best is None else best.value
+            return None if best is None else best.whole
         try:
-            return schema.accept(best.value)
+            return schema.accept(best.whole)
         except DoesNotFit:
-            return best.value
+            return best.whole
 
     def _emit_start(self, isolation: str) -> None:
         spec, parts = self._spec, self._parts

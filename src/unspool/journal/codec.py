@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any
 
 from unspool import events
-from unspool.types import Result
+from unspool.types import Growing, Result
 
 INLINE_CHARS = 200
 """Longer texts are kept apart."""
@@ -103,6 +103,8 @@ class _Encoder:
         return self.record(value)
 
     def _data(self, value: Any) -> str:
+        if isinstance(value, Growing):  # what it has grown to is recorded when it is an answer
+            return self._values.dumps(repr(value))
         try:
             return self._values.dumps(value)
         except Exception:  # an object of the user's own may be anything

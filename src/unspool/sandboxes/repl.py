@@ -20,8 +20,9 @@ from unspool.sandboxes.starter import Exit, Starter
 from unspool.sandboxes.worker import wire
 from unspool.sandboxes.worker.capture import Roll
 from unspool.sandboxes.worker.clock import MOST_READINGS
+from unspool.sandboxes.worker.growth import LONG_CHARS
 from unspool.spec import ReplSpec
-from unspool.types import Answer, Cell, Clip, Observation
+from unspool.types import Answer, Cell, Clip, Growing, Observation
 
 GRACE_S = 2.0
 """Between the first interrupt of a cell that ran too long and its being killed."""
@@ -56,6 +57,7 @@ class ProcessRepl:
         self._last = self._number = 0
         self._unkept = False
         self._left: dict[str, Any] = {}
+        self._drafted: Growing | None = None
         self.opening: dict[str, Any] = {}
         self.layers: tuple[str, ...] = ()
         """What holds the cells, once the REPL is open."""
@@ -363,7 +365,7 @@ class ProcessRepl:
         if raw:
             stdout = Clip(stdout.text + raw.text, stdout.cut_chars + raw.cut_chars)
         found = report["answer"]
-        answer, refused = _answer(found)
+        answer, refused = self._answer(found)
         error, notes = str(report["error"]), [*before, *map(str, report["notes"]), *refused]
         if self._overran:
             notes.append(
@@ -386,6 +388,24 @@ class ProcessRepl:
             seconds=float(report["seconds"]),
             clock=tuple(map(int, report["clock"][:MOST_READINGS])),
         )
+
+    def _answer(self, found: dict[str, Any] | None) -> tuple[Answer | None, list[str]]:
+        """The answer in a report, or a note that says why there is none. A long text comes as
+        what it has grown by since the report before."""
+        if found is None:
+            return None, []
+        try:
+            value, ready = wire.decode(found["value"]), bool(found["ready"])
+            before, after = self._drafted, int(found["after"])
+            if after and (before is None or before.chars != after or not isinstance(value, str)):
+                raise wire.WireError("of a text that has grown, the beginning is missing")
+        except wire.WireError as unreadable:
+            return None, [f"The answer cannot leave the REPL ({unreadable}): make it plain data."]
+        self._drafted = None
+        if isinstance(value, str) and (after or len(value) >= LONG_CHARS):
+            self._drafted = before.grown(value) if before and after else Growing((value,))
+            value = str(self._drafted) if ready else self._drafted
+        return Answer(value, ready), []
 
     async def _lost_cell(self, cell: Cell) -> Observation:
         """The process is gone: says so, and has another one in its place."""
@@ -428,16 +448,6 @@ def _reason(how: Exit | None) -> str:
     if how.status >= 0:
         return f" (exit status {how.status})"
     return f" ({_SIGNALS.get(-how.status, f'signal {-how.status}')})"
-
-
-def _answer(found: dict[str, Any] | None) -> tuple[Answer | None, list[str]]:
-    """The answer in a report, or a note that says why there is none."""
-    if found is None:
-        return None, []
-    try:
-        return Answer(wire.decode(found["value"]), bool(found["ready"])), []
-    except wire.WireError as unreadable:
-        return None, [f"The answer cannot leave the REPL ({unreadable}): make it plain data."]
 
 
 _SIGNALS: dict[int, str] = {

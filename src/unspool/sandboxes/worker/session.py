@@ -24,6 +24,7 @@ from .clock import Clock
 from .confine import NotConfined, confine
 from .cutting import Cutter
 from .execute import Executor, explain, fresh_main
+from .growth import Growth
 from .hints import looked_for
 from .joined import Joined
 from .offers import offered
@@ -89,6 +90,7 @@ class Session:
         self._checkpoints = Checkpoints(lifeline, self._channel.hang_up, nature.chance)
         self._namespace = fresh_main().__dict__
         self._ending = Ending(self._namespace)
+        self._growth = Growth()
         self._told: list[tuple[str, str]] | None = None
         self._ahead = Ahead(self._channel, self._namespace)
         self._own = self._offer(whole, opening)
@@ -205,6 +207,7 @@ class Session:
         if link is None:
             return
         self._channel.reopen(link)
+        self._growth.forget()
         self._ahead.renew(self._channel)
         self._executor.renew()
         self._search.renew()
@@ -221,6 +224,7 @@ class Session:
         try:
             self._channel.send(report)
         except wire.WireError as too_long:
+            self._growth.forget()
             note = f"`answer` cannot leave the REPL: {too_long}. Make it smaller."
             self._channel.send({**report, "answer": None, "notes": [*report["notes"], note]})
 
@@ -285,7 +289,8 @@ class Session:
         if found is None:
             return None
         try:
-            return {"value": wire.encode(found[0]), "ready": found[1]}
+            news, after = self._growth.news(found[0])
+            return {"value": wire.encode(news), "after": after, "ready": found[1]}
         except Exception as failed:  # a value of the model's own class may raise anything
             why = _said(failed)
             notes.append(f"The answer cannot leave the REPL ({why}): make it plain data.")

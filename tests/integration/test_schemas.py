@@ -39,6 +39,11 @@ class Box(TypedDict):
     size: int
 
 
+class Row(TypedDict):
+    name: str
+    year: int
+
+
 def last_answer(code: str, sub: Any, **options: Any) -> tuple[Any, list[ChatRequest]]:
     """What one cell makes its answer, and the requests for sub-calls."""
     result, server = solve([cell(code)], sub=sub, **options)
@@ -132,6 +137,70 @@ def test_a_value_that_never_fits_is_an_error_and_never_text() -> None:
     assert "'seven'" in answer[0]
     assert answer[1] == ["LLMError", "int"]
     assert len(asked) == 7
+
+
+YEARS: list[Any] = [{"name": f"n{n}", "year": 1900 + n} for n in range(60)]
+LISTING = (
+    'FINAL(llm_query("list them", schema={"type": "array", "uniqueItems": True, "items":'
+    ' {"type": "object", "properties": {"name": {"type": "string"}, "year": {"type": "integer"}},'
+    ' "required": ["name", "year"]}}))'
+)
+
+
+def _spoilt(items: list[Any], *positions: int) -> str:
+    bad = [one | {"year": "long ago"} if i in positions else one for i, one in enumerate(items)]
+    return json.dumps({"value": bad})
+
+
+def _mended(*positions: int, year: Any = None) -> str:
+    answers = [
+        {"number": i + 1, "answer": YEARS[i] if year is None else YEARS[i] | {"year": year}}
+        for i in positions
+    ]
+    return json.dumps({"answers": answers})
+
+
+def test_of_a_long_list_only_the_items_that_do_not_fit_are_asked_for_again() -> None:
+    replies = in_order(_spoilt(YEARS, 3, 41), _mended(3), _mended(41, 5))
+    answer, requests = last_answer(LISTING, replies)
+    assert answer == YEARS
+    assert [one.body["messages"][1]["content"] for one in requests[1:]] == [
+        _spoilt(YEARS, 3, 41)
+    ] * 2
+    assert "all fit but 2:\n- number 4: [3].year: 'long ago' is not a whole number" in (
+        requests[1].last
+    )
+    assert "- number 42:" in requests[1].last
+    assert "all fit but 1:\n- number 42:" in requests[2].last
+    assert len(requests[1].last) < 700
+    asked = requests[1].body["response_format"]["json_schema"]["schema"]["properties"]
+    assert list(asked) == ["answers"]
+
+
+def test_the_whole_list_is_taken_too_and_what_is_wrong_with_it_as_a_whole_is_told() -> None:
+    whole = json.dumps({"value": YEARS})
+    assert last_answer(LISTING, in_order(_spoilt(YEARS, 7), whole))[0] == YEARS
+    twice = json.dumps({"value": [*YEARS, YEARS[0]]})
+    answer, requests = last_answer(LISTING, in_order(twice, whole))
+    assert answer == YEARS
+    assert "twice" in requests[1].last
+    answer, requests = last_answer(LISTING, in_order(_spoilt(YEARS, *range(40)), whole))
+    assert answer == YEARS
+    assert "40 of 60 items do not fit, the others do: [0].year" in requests[1].last
+
+
+def test_an_answer_of_thousands_is_checked_and_told_of_by_its_first_faulty_items() -> None:
+    code = (
+        "rows = [{'name': 'n', 'year': n} for n in range(60_000)]\n"
+        "for n in (5, 700): rows[n]['year'] = None\nFINAL(rows)"
+    )
+    mend = "for n in (5, 700): rows[n]['year'] = n\nFINAL(rows)"
+    result, _ = solve([cell(code), cell(mend)], schema=list[Row])
+    assert (result.status, len(result.answer)) == ("complete", 60_000)
+    told = result.turns[0].feedback
+    assert "2 of 60,000 items do not fit, the others do: [5].year: None is not a whole" in told
+    assert "[700].year" in told
+    assert len(told) < 600
 
 
 def test_every_reply_that_was_tried_is_counted_and_told() -> None:

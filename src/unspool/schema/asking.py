@@ -8,6 +8,7 @@ from typing import Any
 
 from unspool.errors import ContextTooLong, UnspoolError
 from unspool.schema.items import TEXT, one_prompt, packed_answers, packed_prompt, text_of
+from unspool.schema.mending import Mostly, mostly_good
 from unspool.schema.value import DoesNotFit, Schema
 from unspool.types import Message
 
@@ -44,7 +45,8 @@ async def each(calls: Iterable[Awaitable[Any]]) -> list[Outcome]:
 
 async def value_of(send: Send, prompt: str, schema: Schema | None) -> Any:
     """The reply to a prompt: as text, or with a schema as a value that fits it. A reply that
-    does not is sent back with the reason, up to `TRIES` replies.
+    does not is sent back with the reason, up to `TRIES` replies; of a list most of whose items
+    fit, only the others are asked for again.
 
     Raises:
         Unanswered: none of them fits.
@@ -54,14 +56,26 @@ async def value_of(send: Send, prompt: str, schema: Schema | None) -> Any:
         return await send((Message("user", prompt),), None)
     asked = Message("user", f"{prompt}\n\n{schema.instruction}")
     messages: tuple[Message, ...] = (asked,)
+    wire, listed = schema.wire, ""
+    mostly: Mostly | None = None
     for number in range(1, TRIES + 1):
-        reply = await send(messages, schema.wire)
+        reply = await send(messages, wire)
+        mended = None if mostly is None else mostly.mended(reply, schema)
         try:
+            if mended is not None and not mended.wrong:
+                return schema.accept(list(mended.items))
             return schema.parse(reply)
         except DoesNotFit as wrong:
             why = str(wrong)
+        anew = mostly_good(reply, schema)
+        mostly = anew or mended
+        if anew is not None or mended is None:
+            listed = reply
         again = f"That does not fit (reply {number} of {TRIES}): {why}\n{schema.instruction}"
-        messages = (asked, Message("assistant", reply or "(empty)"), Message("user", again))
+        wire = schema.wire
+        if mostly is not None and mostly.wrong:
+            again, wire = mostly.asked(schema)
+        messages = (asked, Message("assistant", listed or "(empty)"), Message("user", again))
     raise Unanswered(f"no reply of {TRIES} fits the schema: {why}; the last: {reply[:200]!r}")
 
 

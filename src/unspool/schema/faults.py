@@ -12,6 +12,8 @@ from typing import Any
 
 MOST_STEPS = 200_000
 """A schema that takes more steps to check is given up: references can make it endless."""
+STEPS_PER_VALUE = 50
+"""So many more are taken for each value that there is to check."""
 MOST_FAULTS = 5
 
 _WORDS: Mapping[str, str] = {
@@ -59,16 +61,44 @@ def faults(value: Any, schema: Mapping[str, Any]) -> list[str]:
         BadSchema: the check has no end.
     """
     try:
-        found = _Checker(schema).faults(value, schema, "")
+        found = _Checker(schema, value).faults(value, schema, "")
         return [fault for fault, _ in zip(found, range(MOST_FAULTS), strict=False)]
     except RecursionError as deep:
         raise BadSchema("the schema refers to itself without end") from deep
 
 
+def faulty(items: list[Any], schema: Mapping[str, Any]) -> dict[int, str]:
+    """Which items of a list do not fit the `items` of its schema, by position, each with its
+    first fault.
+
+    Raises:
+        BadSchema: the check has no end.
+    """
+    checker, one = _Checker(schema, items), schema.get("items", True)
+    try:
+        firsts = (next(checker.faults(item, one, f"[{i}]"), "") for i, item in enumerate(items))
+        return {i: fault for i, fault in enumerate(firsts) if fault}
+    except RecursionError as deep:
+        raise BadSchema("the schema refers to itself without end") from deep
+
+
+def _size(value: Any) -> int:
+    """How many values there are in one, itself among them."""
+    count, left = 0, [value]
+    while left:
+        one = left.pop()
+        count += 1
+        if isinstance(one, Mapping):
+            left.extend(one.values())
+        elif isinstance(one, list):
+            left.extend(one)
+    return count
+
+
 class _Checker:
-    def __init__(self, root: Mapping[str, Any]) -> None:
+    def __init__(self, root: Mapping[str, Any], value: Any) -> None:
         self._root = root
-        self._left = MOST_STEPS
+        self._left = MOST_STEPS + STEPS_PER_VALUE * _size(value)
 
     def faults(self, value: Any, schema: Any, path: str) -> Faults:
         self._left -= 1

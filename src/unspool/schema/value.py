@@ -11,12 +11,14 @@ from functools import cached_property
 from typing import Any
 
 from unspool.schema import found
-from unspool.schema.faults import BadSchema, check_schema, faults
+from unspool.schema.faults import BadSchema, check_schema, faults, faulty
 from unspool.schema.sketch import sketch
 
 _DEFINITIONS = ("$defs", "definitions")
 WRAPPED = "value"
 """Servers take an object alone as the outermost form: other values are put in one."""
+MANY = 10
+"""Items of a list of which some are good and some are not."""
 
 
 class DoesNotFit(ValueError):
@@ -122,6 +124,33 @@ class Schema:
                 pass
             raise
 
+    @cached_property
+    def item(self) -> Schema | None:
+        """What each item of a list has to look like; None where it is no list of like items."""
+        if self.json.get("type") != "array" or "prefixItems" in self.json:
+            return None
+        inner = self.json.get("items")
+        kept = {name: self.json[name] for name in _DEFINITIONS if name in self.json}
+        return Schema({**inner, **kept}) if isinstance(inner, Mapping) else None
+
+    def faulty(self, data: Any) -> dict[int, str]:
+        """Which items of a list do not fit, by position, with what is wrong with each; empty
+        where it is no list, or that is not all that is wrong with it."""
+        if self.item is None or not isinstance(data, list):
+            return {}
+        try:
+            but_items = {**self.json, "items": True}
+            return {} if faults(data, but_items) else faulty(data, self.json)
+        except Exception:  # it cannot be checked, which is told where it is checked as a whole
+            return {}
+
+    def _extent(self, data: Any) -> str:
+        """Of a long list, how many of its items are meant."""
+        wrong = self.faulty(data)
+        if not wrong or len(data) < MANY:
+            return ""
+        return f"{len(wrong):,} of {len(data):,} items do not fit, the others do: "
+
     def _made(self, data: Any) -> Any:
         try:
             wrong = faults(data, self.json)
@@ -130,7 +159,7 @@ class Schema:
         except Exception as odd:  # numbers too large to be shown or divided, say
             raise DoesNotFit(f"it cannot be checked: {odd}") from odd
         if wrong:
-            raise DoesNotFit("; ".join(wrong))
+            raise DoesNotFit(f"{self._extent(data)}{'; '.join(wrong)}")
         if self.build is None:
             return data
         try:

@@ -23,6 +23,7 @@ from unspool.events import Event, RunEnded
 from unspool.given import (
     Also,
     Caching,
+    How,
     Isolation,
     check_choices,
     default_model,
@@ -260,18 +261,9 @@ class RLM:
             return result
         return self._start(self._resumed(run_id, context, on_difference, out)).result()
 
-    async def aresume(
-        self,
-        run_id: str,
-        context: Any = None,
-        *,
-        on_difference: OnDifference = "stop",
-        out: Out = None,
-    ) -> Result:
+    async def aresume(self, run_id: str, context: Any = None, **how: Unpack[How]) -> Result:
         """`resume`, awaited."""
-        return await asyncio.to_thread(
-            partial(self.resume, run_id, context, on_difference=on_difference, out=out)
-        )
+        return await asyncio.to_thread(partial(self.resume, run_id, context, **how))
 
     def fork(
         self,
@@ -332,16 +324,10 @@ class RLM:
             session.close()
             raise
 
-    def stream_resume(
-        self,
-        run_id: str,
-        context: Any = None,
-        *,
-        on_difference: OnDifference = "stop",
-        out: Out = None,
-    ) -> Stream:
+    def stream_resume(self, run_id: str, context: Any = None, **how: Unpack[How]) -> Stream:
         """`resume`, with its events as they happen, those that are told again among them."""
         first_of_its_kind(self._kept.row(run_id))
+        on_difference, out = how.get("on_difference", "stop"), how.get("out")
         return self._stream(self._resumed(run_id, context, on_difference, out))
 
     def stream_fork(

@@ -12,6 +12,7 @@ from unspool.config import DEFAULT_LOCAL, Settings
 from unspool.context.source import Context
 from unspool.errors import ConfigurationError
 from unspool.ports import Model
+from unspool.record import OnDifference
 from unspool.sandboxes.worker.shapes import ShapeError, build, schema_of
 from unspool.schema.faults import BadSchema
 from unspool.schema.value import Schema
@@ -26,6 +27,13 @@ class Also(TypedDict, total=False):
 
     verify: bool | None
     samples: int | None
+    out: Out
+
+
+class How(TypedDict, total=False):
+    """How a run is gone on with: see `RLM.resume`."""
+
+    on_difference: OnDifference
     out: Out
 
 

@@ -75,7 +75,6 @@ class Task:
     past: tuple[events.Event, ...] = ()
     """Of a fork: what happened before it, as if it were its own."""
     out: Path | None = None
-    """The file that its answer is written to as it grows."""
 
     def memory(self, caching: str, journal: Journal | None) -> Memory:
         """What the run remembers, and how it keeps what it is told."""
@@ -130,8 +129,7 @@ class Journals:
         """The journal that is asked for: a file, None for the user's own, False for none."""
         file = None if given is True else given
         path = None if file is False else settings.journal_file(file)
-        if path is None and given is True:
-            path = settings.home / FILE
+        path = settings.home / FILE if path is None and given is True else path
         if path is None:
             return None
         key = (path, keep_contexts)

@@ -67,6 +67,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_record(ask: argparse.ArgumentParser) -> None:
+    ask.add_argument("--journal", metavar="FILE", help="record it there; default: in UNSPOOL_HOME")
+    ask.add_argument("--no-journal", action="store_true", help="record nothing")
+    ask.add_argument(
+        "--cache",
+        choices=("off", "run", "all"),
+        default="run",
+        help="make sub-calls that are the same once: none, within the run, or of all runs",
+    )
+
+
 def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     ask = commands.add_parser(
         "ask",
@@ -114,14 +125,7 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     _add_opinions(ask)
     add_out(ask)
-    ask.add_argument("--journal", metavar="FILE", help="record it there; default: in UNSPOOL_HOME")
-    ask.add_argument("--no-journal", action="store_true", help="record nothing")
-    ask.add_argument(
-        "--cache",
-        choices=("off", "run", "all"),
-        default="run",
-        help="make sub-calls that are the same once: none, within the run, or of all runs",
-    )
+    _add_record(ask)
     ask.add_argument("--json", action="store_true", help="print the whole result as JSON")
     ask.add_argument("--quiet", action="store_true", help="print the answer and nothing else")
     ask.set_defaults(command=_ask)

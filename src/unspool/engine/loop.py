@@ -12,7 +12,8 @@ from unspool.engine.again import Again
 from unspool.engine.cells import Reply
 from unspool.engine.early import Early
 from unspool.engine.finish import Judge, Verdict
-from unspool.engine.history import History, render
+from unspool.engine.history import History
+from unspool.engine.long.shown import render
 from unspool.engine.parts import Parts
 from unspool.engine.root import Root
 from unspool.engine.running import Running

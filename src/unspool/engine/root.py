@@ -59,13 +59,13 @@ class Root:
         reply = InParts(self._parts, turn, last=last, paid=paid, emit=self._emit, kept=self._kept)
         shown = grew if self._parts.stream or on_text is not None else None
         for _ in range(known.shortened):
-            history.shrink()
+            history.messages.shrink()
         while True:
             try:
                 completion = reply.again(known, on_text) or await reply.whole(sent(), known, shown)
                 break
             except ContextTooLong:
-                if not history.shrink():
+                if not history.messages.shrink():
                     raise
                 self._emit(events.HistoryShortened, turn=turn, last=last)
         if last:

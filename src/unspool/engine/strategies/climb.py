@@ -96,7 +96,7 @@ class Climb:
 
     def _told(self) -> tuple[tuple[str, str], ...] | None:
         history = self._loop.history if self._loop is not None else None
-        return history.told() if history is not None else None
+        return history.messages.told() if history is not None else None
 
     async def _at_the_limit(self, reached: LimitReached, stage: Stage, loop: Loop) -> None:
         """One more reply, where it is needed, and what can be had without it."""

@@ -132,7 +132,7 @@ def _overlap(said: str, more: str) -> int:
 def _lines_are_alike(said: str) -> bool:
     """Whether the last two whole lines say the same: then what seems said again may be news."""
     *_, one, other, _ = ("", "", *said.rsplit("\n", 3))
-    return one == other
+    return one == other and bool(one.strip())
 
 
 def _is_sure(said: str, length: int) -> bool:

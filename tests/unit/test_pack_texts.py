@@ -38,6 +38,7 @@ FAULTS = [
     (LEAST + "needs = [1]", "opening 2: 'needs': each has to be a text, not 1"),
     ("output_chars = '9'\n" + LEAST, "'output_chars' has to be a whole number, not '9'"),
     ("output_chars = -1\n" + LEAST, "'output_chars' has to be 0 or more, not -1"),
+    ("history_share = 0\n" + LEAST, "'history_share' is from 0.1 to 1, not 0"),
     ("nearest = 1\n" + LEAST, "'nearest' has to be true or false, not 1"),
     ("reminder = ['again']\n" + LEAST, "reminder 1 has to be a table"),
     (LEAST + "[[examples]]\nrole='system'\ncontent='x'", "example 1: 'role' has to be user or"),

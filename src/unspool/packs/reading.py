@@ -89,6 +89,8 @@ def read(path: Path) -> Pack:
     for name, value in settings.items():
         if isinstance(value, (int, float)) and value < 0:
             raise ConfigurationError(f"{where}: {name!r} has to be 0 or more, not {value}.")
+    if not 0.1 <= (share := settings.get("history_share", 1)) <= 1:
+        raise ConfigurationError(f"{where}: 'history_share' is from 0.1 to 1, not {share}.")
     if "stop" in settings:
         settings["stop"] = tables.texts(settings["stop"], f"{where}: 'stop'")
     parts = tuple(_parts(data, where))

@@ -135,6 +135,14 @@ def test_other_values_are_json_with_an_item_on_each_line(tmp_path: Path) -> None
     assert json.loads(out.read_text()) == [{"name": "x", "year": 8}]
 
 
+def test_of_several_runs_of_a_question_the_file_has_the_answer_that_counts(tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    with ScriptedServer(lambda request: cell("FINAL(context.upper())"), api_key=KEY) as server:
+        rlm = RLM("root", base_url=server.base_url, api_key=KEY)
+        result = rlm.run("what?", "the text", samples=2, out=out)
+    assert (result.answer, out.read_text()) == ("THE TEXT", "THE TEXT")
+
+
 def test_where_it_cannot_be_written_no_model_is_asked(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("the text")

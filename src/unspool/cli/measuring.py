@@ -58,9 +58,9 @@ def _seeds(text: str) -> range:
 
 def _kinds(text: str) -> tuple[Kind, ...]:
     """Names of kinds of questions, with commas between."""
-    names = text.split(",")
-    found = tuple(kind for kind in KINDS if kind in names and kind != "multihop")
-    if len(found) != len(names):
-        known = ", ".join(kind for kind in KINDS if kind != "multihop")
-        raise argparse.ArgumentTypeError(f"{text!r}: the kinds are {known}")
-    return found
+    kinds = {str(kind): kind for kind in KINDS if kind != "multihop"}
+    try:
+        return tuple(kinds[name] for name in text.split(","))
+    except KeyError as unknown:
+        known = ", ".join(kinds)
+        raise argparse.ArgumentTypeError(f"{unknown} is none of {known}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import datetime
 import functools
 import itertools
@@ -36,6 +37,7 @@ MODEL = "student-1.5b"
 SEEDS = (3, 4, 5)
 READS: dict[Kind, int] = {"needle": 4_000, "two_hop": 1_000, "count": 0}
 """The tokens up to which the model understands a text, by kind of question."""
+WAYS = ("small", "guided", "tiny", "coder")
 GOOD_ITEMS = 10
 """The messages in one request of which it gets all right."""
 TINY = load("tiny").told((), piece_chars=1).system.splitlines()[0]
@@ -147,7 +149,10 @@ def test_what_is_known_of_a_model_comes_out(
     assert (profile.pack, profile.strategy) == ("small", "rlm")
     assert (profile.codes, profile.fences) == (1.0, 1.0)
     assert (profile.batches, profile.stops) == (1.0, 1.0)
-    assert f"{len(rows) - 1 - 45 - 3 * len(PER_CALL)} questions (seeds 3-5)" in profile.measured
+    of = collections.Counter(row["probe"] for row in rows[1:])
+    assert (of["run"], of["items"]) == (len(WAYS) * len(KINDS) * 3, 3 * len(PER_CALL))
+    assert f"{of['length']} questions (seeds 3-5), {of['run']} runs" in profile.measured
+    assert {row["pack"] for row in rows if row.get("pack")} == set(WAYS)
     assert _longest(server) < 9_000 * CHARS_PER_TOKEN, "it was asked beyond where it gave up"
     for row in rows[1:]:
         if row["probe"] == "length":

@@ -11,7 +11,7 @@ from unspool.calibrate.curve import Point, curves, effective
 from unspool.calibrate.kept import Kept, Row
 from unspool.calibrate.measured import file_name, per_call
 from unspool.calibrate.purse import Purse
-from unspool.calibrate.runs import best_pack, habits
+from unspool.calibrate.runs import best_pack, better_guided, habits
 from unspool.errors import ConfigurationError
 from unspool.types import Usage
 
@@ -72,6 +72,13 @@ def test_the_pack_that_is_right_most_often_is_taken_and_of_equals_the_cheapest()
         "tiny"
     )
     assert best_pack([*small, _run("tiny", 1.0, 90, seed=3)], "coder") == "coder"
+
+
+def test_steps_are_taken_where_they_are_right_more_often() -> None:
+    small = [_run("small", 1.0, 900), _run("small", 0.0, 900, seed=2)]
+    assert not better_guided([*small, _run("guided", 1.0, 90)], "small")
+    assert better_guided([*small, _run("guided", 1.0, 9), _run("guided", 1.0, 9, seed=2)], "small")
+    assert best_pack([*small, _run("guided", 1.0, 90)], "coder") == "small"
 
 
 def test_habits_are_counted_over_replies_and_runs() -> None:

@@ -26,7 +26,8 @@ CURVE_SHARE, RUNS_SHARE = 0.5, 0.85
 
 Say = Callable[[str], None]
 Open = Callable[[str, Purse], RLM]
-"""Gives an `RLM` of the model with the pack of that name, within what the purse has left."""
+"""Gives an `RLM` of the model with the pack of that name, or for `guided` in that mode, within
+what the purse has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Plan:
     kinds: Sequence[Kind] = ("needle", "two_hop", "count")
     """Whose curves are drawn."""
     packs: Sequence[str] = ()
-    """Packs that are compared, the usual one first; none: no runs are made."""
+    """Packs that are compared, the usual one first, and `guided` where steps are compared
+    with code; none: no runs are made."""
     longest_tokens: int = 131_072
     seconds: float = 900.0
     usd: float | None = None

@@ -10,7 +10,7 @@ from datetime import date
 
 from unspool.calibrate.curve import curves, effective
 from unspool.calibrate.kept import Kept, Row
-from unspool.calibrate.runs import best_pack, habits
+from unspool.calibrate.runs import Habits, best_pack, better_guided, habits
 from unspool.profiles import Profile
 
 LEAST_SHARE = 0.5
@@ -47,7 +47,7 @@ def profile(kept: Kept, model: str, known: Profile, day: date) -> Profile:
             fences=seen.fences,
             batches=seen.batches,
             stops=seen.stops,
-            strategy="rlm" if (seen.codes or 0.0) >= LEAST_SHARE else "guided",
+            strategy="guided" if _guided(runs, pack, seen) else "rlm",
         )
     return made
 
@@ -70,6 +70,10 @@ def per_call(rows: Sequence[Row]) -> int | None:
     best = max(right.values())
     chance = math.sqrt(max(best * (1 - best), 0.02) / of)
     return max(n for n in numbers if right[n] >= best - chance)
+
+
+def _guided(runs: Sequence[Row], pack: str, seen: Habits) -> bool:
+    return (seen.codes or 0.0) < LEAST_SHARE or better_guided(runs, pack)
 
 
 def _shortest(kept: Kept) -> list[int]:

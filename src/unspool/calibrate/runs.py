@@ -16,6 +16,8 @@ from unspool.types import Result, Turn
 CHARS, LABEL_CHARS = 60_000, 900
 """Of the texts: far more than any preview shows, and of messages about a dozen."""
 KINDS: tuple[Kind, ...] = ("needle", "count", "label", "two_hop", "list")
+GUIDED = "guided"
+"""In the place of a pack: the model chooses steps, and writes no code."""
 TURNS = 8
 MOST_S = 240.0
 _BATCHED = re.compile(r"\b(?:llm_query_batched|rlm_query_batched|ask_each)\s*\(")
@@ -98,17 +100,30 @@ def habits(rows: Sequence[Row]) -> Habits:
 def best_pack(rows: Sequence[Row], usual: str) -> str:
     """The pack that was right most often, of the tasks that were tried with all of them; half
     an answer more or less is chance, and then the one that took fewer tokens."""
-    packs = sorted({str(row["pack"]) for row in rows})
-    by_task: dict[tuple[str, int], dict[str, Row]] = {}
-    for row in rows:
-        by_task.setdefault((row["kind"], row["seed"]), {})[row["pack"]] = row
-    common = [each for each in by_task.values() if len(each) == len(packs)]
+    packs = sorted({str(row["pack"]) for row in rows} - {GUIDED})
+    common = _common(rows, packs)
     if not common:
         return usual
     right = {pack: sum(float(each[pack]["score"]) for each in common) for pack in packs}
     tokens = {pack: sum(int(each[pack]["tokens"]) for each in common) for pack in packs}
     good = [pack for pack in packs if right[pack] >= max(right.values()) - 0.5]
     return min(good, key=lambda pack: (tokens[pack], pack != usual))
+
+
+def better_guided(rows: Sequence[Row], pack: str) -> bool:
+    """Whether the model was right more often with steps than with code, of the tasks that were
+    tried with both; by more than half an answer, which is chance."""
+    common = _common(rows, (pack, GUIDED))
+    right = {way: sum(float(each[way]["score"]) for each in common) for way in (pack, GUIDED)}
+    return right[GUIDED] > right[pack] + 0.5
+
+
+def _common(rows: Sequence[Row], ways: Sequence[str]) -> list[dict[str, Row]]:
+    """The tasks that were tried in all these ways."""
+    by_task: dict[tuple[str, int], dict[str, Row]] = {}
+    for row in rows:
+        by_task.setdefault((row["kind"], row["seed"]), {})[row["pack"]] = row
+    return [each for each in by_task.values() if each.keys() >= set(ways)]
 
 
 def _ran(turn: Turn) -> bool | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +15,7 @@ from unspool.calibrate import Outcome, Plan, calibrate
 from unspool.calibrate.chart import lines, png
 from unspool.calibrate.measured import file_name
 from unspool.calibrate.purse import Purse
-from unspool.calibrate.runs import MOST_S, TURNS
+from unspool.calibrate.runs import GUIDED, MOST_S, TURNS
 from unspool.cli.models import pull_if_missing
 from unspool.config import from_environment
 from unspool.errors import ConfigurationError
@@ -55,7 +56,8 @@ def measure(options: argparse.Namespace) -> int:
     def rlm(pack: str, purse: Purse) -> RLM:
         limits = purse.limits(TURNS, MOST_S)
         url = options.base_url
-        return RLM(options.model, base_url=url, pack=pack, limits=limits, journal=False)
+        model = partial(RLM, options.model, base_url=url, limits=limits, journal=False)
+        return model(mode="guided") if pack == GUIDED else model(mode="rlm", pack=pack)
 
     async def measured() -> Outcome:
         http = HttpPool()
@@ -80,13 +82,15 @@ def measure(options: argparse.Namespace) -> int:
 
 
 def _packs(given: str | None, known: Profile) -> tuple[str, ...]:
-    """Those that are named; else the model's own and its neighbours."""
+    """Those that are named; else the model's own and its neighbours, and steps for models that
+    may not code well."""
     if given is not None:
         return tuple(name for name in given.split(",") if name and name != "none")
     if known.pack not in FAMILIES:
         return (known.pack,)
     at = FAMILIES.index(known.pack)
-    return (known.pack, *FAMILIES[at + 1 : at + 2], *FAMILIES[max(at - 1, 0) : at])
+    steps = (GUIDED,) if known.pack in ("small", "tiny") else ()
+    return (known.pack, *steps, *FAMILIES[at + 1 : at + 2], *FAMILIES[max(at - 1, 0) : at])
 
 
 def _write(outcome: Outcome, out: Path, model: str) -> None:

@@ -31,7 +31,7 @@ def add_calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     command.add_argument(
         "--kinds", type=_kinds, default="needle,two_hop,count", help="whose curves are drawn"
     )
-    command.add_argument("--packs", help="packs to compare, with commas between; none: no runs")
+    command.add_argument("--packs", help="packs to compare, with commas between, and guided")
     command.add_argument("--longest", type=int, default=131_072, metavar="TOKENS")
     command.add_argument("--parallel", type=int, metavar="N", help="requests at the same time")
     command.add_argument("--quiet", action="store_true", help="print where the profile is")

@@ -236,7 +236,7 @@ async def test_no_more_is_spent_than_was_allowed(tmp_path: Path) -> None:
                 api_key="sk",
                 pack=pack,
                 prices=prices,
-                limits=purse.limits(8, 60.0),
+                limits=purse.limits(8, 60_000),
                 journal=False,
             ),
             day=datetime.date(2026, 11, 22),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from unspool.budget import Limits
 from unspool.calibrate.chart import lines, png
 from unspool.calibrate.curve import Point, curves, effective
 from unspool.calibrate.kept import Kept, Row
@@ -124,13 +125,13 @@ def test_a_stage_ends_with_its_share_of_the_time_and_all_with_the_money() -> Non
     purse.up_to(0.5)
     now[0] += 20
     assert (purse.left_s, purse.left_usd, purse.empty) == (10.0, 0.5, False)
-    assert purse.limits(4, most_s=3.0).seconds == 3.0
+    assert purse.limits(4, 900) == Limits(turns=4, tokens=900, seconds=10.0, usd=0.5)
     now[0] += 20
     assert (purse.left_s, purse.empty) == (0.0, True)
     purse.up_to(1.0)
     assert purse.left_s == 20.0
     purse.pay(Usage(microusd=600_000))
-    assert (purse.limits(4, most_s=99.0).usd, purse.empty) == (0.4, False)
+    assert (purse.limits(4, 900).usd, purse.empty) == (0.4, False)
     purse.up_to(0.5)
     assert (purse.left_usd, purse.empty) == (0.0, True)
 

@@ -58,6 +58,7 @@ class Purse:
         """Whether the stage has to end."""
         return self.left_s == 0 or self.left_usd == 0
 
-    def limits(self, turns: int, most_s: float) -> Limits:
+    def limits(self, turns: int, tokens: int) -> Limits:
         """Limits of a run, where the purse is not empty."""
-        return Limits(turns=turns, seconds=max(min(self.left_s, most_s), 1e-3), usd=self.left_usd)
+        seconds = max(self.left_s, 1e-3)
+        return Limits(turns=turns, tokens=tokens, seconds=seconds, usd=self.left_usd)

@@ -18,8 +18,8 @@ CHARS, LABEL_CHARS = 60_000, 900
 KINDS: tuple[Kind, ...] = ("needle", "count", "label", "two_hop", "list")
 GUIDED = "guided"
 """In the place of a pack: the model chooses steps, and writes no code."""
-TURNS = 8
-MOST_S = 240.0
+TURNS, TOKENS = 8, 60_000
+"""Bounds of a run: none is in seconds, for what a model can do is not how busy a machine is."""
 _BATCHED = re.compile(r"\b(?:llm_query_batched|rlm_query_batched|ask_each)\s*\(")
 
 
@@ -55,7 +55,7 @@ async def run(rlm: RLM, pack: str, task: Task, purse: Purse) -> tuple[Row, Resul
     """
     result = await rlm.arun(task.question, task.context)
     purse.pay(result.usage)
-    if result.status in ("usd", "cancelled") or (result.status == "seconds" and purse.empty):
+    if result.status in ("usd", "seconds", "cancelled"):
         raise Stopped
     seen = next((n for n, turn in enumerate(result.turns) if _shows(turn, task)), None)
     return {

@@ -15,7 +15,7 @@ from unspool.calibrate import Outcome, Plan, calibrate
 from unspool.calibrate.chart import lines, png
 from unspool.calibrate.measured import file_name
 from unspool.calibrate.purse import Purse
-from unspool.calibrate.runs import GUIDED, MOST_S, TURNS
+from unspool.calibrate.runs import GUIDED, TOKENS, TURNS
 from unspool.cli.models import pull_if_missing
 from unspool.config import from_environment
 from unspool.errors import ConfigurationError
@@ -54,7 +54,7 @@ def measure(options: argparse.Namespace) -> int:
     )
 
     def rlm(pack: str, purse: Purse) -> RLM:
-        limits = purse.limits(TURNS, MOST_S)
+        limits = purse.limits(TURNS, TOKENS)
         url = options.base_url
         model = partial(RLM, options.model, base_url=url, limits=limits, journal=False)
         return model(mode="guided") if pack == GUIDED else model(mode="rlm", pack=pack)

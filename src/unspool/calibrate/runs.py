@@ -62,6 +62,7 @@ async def run(rlm: RLM, pack: str, task: Task, purse: Purse) -> tuple[Row, Resul
         "key": key_of(pack, task.kind, task.seed),
         "probe": "run",
         "pack": pack,
+        "used": result.pack,
         "kind": task.kind,
         "seed": task.seed,
         "chars": len(task.context),

@@ -22,10 +22,13 @@ from unspool.errors import ConfigurationError
 from unspool.models.gate import Gates
 from unspool.models.http import HttpPool
 from unspool.profiles import Profile, profile_of
-from unspool.wiring import Wiring, profile_folder
+from unspool.wiring import Wiring, profile_folder, suited
 
 FAMILIES = ("reasoning", "coder", "small", "tiny")
 """Packs in the order of the models they are for: a model is tried with its neighbours' too."""
+
+TEXT_SHARE = 0.75
+"""Of a window, for the longest text: tokens are counted ahead by characters, and may be more."""
 
 
 def measure(options: argparse.Namespace) -> int:
@@ -43,11 +46,12 @@ def measure(options: argparse.Namespace) -> int:
     own = profile_folder(settings)
     out = options.out or own / f"{file_name(options.model)}.toml"
     known = profile_of(options.model, own)
+    window = suited((options.model,), None, settings)[0][options.model].window_tokens
     plan = Plan(
         seeds=options.seeds,
         kinds=options.kinds,
         packs=_packs(options.packs, known),
-        longest_tokens=min(options.longest, known.window_tokens or options.longest),
+        longest_tokens=min(options.longest, int(window * TEXT_SHARE) if window else 1 << 30),
         seconds=options.minutes * 60,
         usd=options.max_usd,
         parallel=options.parallel or (1 if local else 8),

@@ -23,7 +23,7 @@ PROGRAM = (str(Path(loaders.__file__).parent), "formats.serve", "serve")
 PACKAGES = ("pypdfium2", "pypdfium2_raw", "pypdfium2_cfg", "pyarrow", "backports")
 MEMORY_BYTES = 2 << 30
 UNPACKED_BYTES = 512 << 20
-"""What one file may unpack to."""
+"""What may be kept of one file, unpacked."""
 SILENT_S = 60.0
 """How long its reader may say nothing."""
 FILE_S = 900.0
@@ -202,12 +202,12 @@ class _Answer:
             case {"op": "more"}:
                 self._pieces.append(data)
             case {"op": "drop"}:
-                self._pieces.clear()
+                self._drop()
             case {"op": "at", "part": int(part), "name": str(name)}:
-                self._pieces.clear()
+                self._drop()
                 self.part, self.at = part, name
             case {"op": "lost", "name": str(name), "why": str(why)}:
-                self._pieces.clear()
+                self._drop()
                 self.found.append(Lost(name, " ".join(why.split())[:300]))
             case {"op": "document", "name": str(name), "metadata": dict(about), "raw": bool(raw)}:
                 note = message.get("note")
@@ -217,6 +217,11 @@ class _Answer:
             case _:
                 raise _Ended("its reader sent what is no frame")
         return False
+
+    def _drop(self) -> None:
+        """What has come of a text is not wanted: it takes no room."""
+        self._room += sum(map(len, self._pieces))
+        self._pieces.clear()
 
     def _document(self, name: str, about: dict[str, Any], *, raw: bool, note: str) -> None:
         data = b"".join(self._pieces)

@@ -134,10 +134,38 @@ class TestBombs:
             assert isinstance(lost, Lost)
             assert "unpacks to more than 20 MB" in lost.why or "damaged" in lost.why
 
-    def test_what_came_before_the_bomb_is_kept(self) -> None:
-        data = formats.tarred({"a.txt": b"first", "b.zip": self.bomb(40), "c.txt": b"last"})
-        first, lost = self.parsed(data, unpacked_bytes=20 * MB)
-        assert (first.name, lost.name) == ("bomb/a.txt", "bomb/b.zip/zeros.txt")
+    @pytest.mark.parametrize("packed", ["zip", "tar", "tar.gz"])
+    def test_each_member_beside_a_bomb_is_read_or_named(self, packed: str) -> None:
+        members = {
+            "a.txt": b"first",
+            "b.zip": self.bomb(30),
+            "c.txt": b"x" * (15 * MB),
+            "d.txt.gz": gzip.compress(b"0" * (30 * MB), 1),
+            "e.txt": b"y" * (15 * MB),
+            "f.txt": b"last",
+        }
+        data = formats.zipped(members) if packed == "zip" else formats.tarred(members)
+        if packed == "tar.gz":
+            data = gzip.compress(data, 1)
+        found = self.parsed(data, unpacked_bytes=20 * MB)
+        assert [(type(one), one.name) for one in found] == [
+            (Part, "bomb/a.txt"),
+            (Lost, "bomb/b.zip/zeros.txt"),
+            (Part, "bomb/c.txt"),
+            (Lost, "bomb/d.txt.gz"),
+            (Lost, "bomb/e.txt"),
+            (Part, "bomb/f.txt"),
+        ]
+        assert all("unpacks to more than 20 MB" in one.why for one in found if type(one) is Lost)
+
+    def test_unpacking_ends_far_over_the_limit_and_names_what_is_left(self) -> None:
+        members = {f"{n}.gz": gzip.compress(b"0" * (3 * MB), 1) for n in range(6)}
+        found = self.parsed(formats.zipped({**members, "z.txt": b"z"}), unpacked_bytes=MB)
+        assert [one.name for one in found] == [f"bomb/{n}.gz" for n in range(6)] + ["bomb/z.txt"]
+        why = [one.why for one in found if isinstance(one, Lost)]
+        assert len(why) == 7
+        assert "unpacks to more than 1 MB" in why[0]
+        assert "more than 4 MB and ends here" in why[-1]
 
     def test_memory_has_a_limit_too(self) -> None:
         page = b"<html>" + b"x" * (60 * MB)
@@ -147,9 +175,9 @@ class TestBombs:
 
     def test_a_meter_counts_to_its_limit(self) -> None:
         meter = Meter(10)
-        meter.add(10)
+        meter.keep(10)
         with pytest.raises(TooMuch, match="unpack it yourself"):
-            meter.add(1)
+            meter.keep(1)
 
 
 CRASH = """

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
 LONGEST_PIECE = 1 << 18
+MOST_FOLD = 4
+"""So many times what may be kept of a file is unpacked of it in all: what turns out to be too
+large costs time, and layers of packing are counted each."""
+TOLD_BYTES = 64 << 20
+"""Unpacked from one sign of life to the next."""
 
 
 class Unreadable(Exception):
@@ -15,8 +20,6 @@ class Unreadable(Exception):
 
 class TooMuch(Unreadable):
     """It unpacks to more than it may."""
-
-    told = False
 
 
 class Text(NamedTuple):
@@ -37,26 +40,57 @@ class Inner(NamedTuple):
     like: str
     """A name from whose ending its format can be told."""
     metadata: Mapping[str, Any] = {}
+    size: int = 0
+    """What the archive says of its length, in bytes; 0: nothing. A lie costs that file alone."""
 
 
 class Meter:
-    """Counts what comes out: what a header says of sizes is not believed."""
+    """Counts what comes out of one file: what a header says of sizes is not believed.
 
-    def __init__(self, limit: int) -> None:
-        self.limit, self.count = limit, 0
+    `limit` holds for what is kept of it, in bytes; `alive` is called from time to time.
+    """
+
+    def __init__(self, limit: int, alive: Callable[[], None] = lambda: None) -> None:
+        self.limit, self.kept, self.count = limit, 0, 0
+        self._alive = alive
 
     def add(self, size: int) -> None:
-        """Raises TooMuch once it is more than the limit in all."""
-        self.count += size
-        if self.count > self.limit:
-            raise TooMuch(f"it unpacks to more than {self.limit >> 20:,} MB; unpack it yourself")
+        """Counts what was unpacked. Raises TooMuch once that is far over the limit."""
+        before, self.count = self.count, self.count + size
+        if self.count > MOST_FOLD * self.limit:
+            most = MOST_FOLD * self.limit >> 20
+            raise TooMuch(f"unpacking comes to more than {most:,} MB and ends here: do it yourself")
+        if before // TOLD_BYTES != self.count // TOLD_BYTES:
+            self._alive()
+
+    def check(self, size: int) -> None:
+        """Raises TooMuch where so much more cannot be kept."""
+        if self.kept + size > self.limit:
+            before = "with what comes before, " if self.kept else ""
+            most = f"{self.limit >> 20:,} MB"
+            raise TooMuch(f"{before}it unpacks to more than {most}; unpack it yourself")
+
+    def keep(self, size: int) -> None:
+        """Counts what is kept; raises TooMuch as `check` does."""
+        self.check(size)
+        self.kept += size
 
 
 class Metered(io.RawIOBase):
-    """A stream whose bytes are counted as they are read."""
+    """A stream whose bytes are counted as they are read. `size`: it says that it has so many."""
 
-    def __init__(self, file: BinaryIO, meter: Meter) -> None:
+    def __init__(self, file: BinaryIO, meter: Meter, size: int = 0) -> None:
         self._file, self._meter = file, meter
+        self._size, self._count, self._held = size, 0, False
+
+    def hold(self) -> None:
+        """What comes of it is kept or held in memory, in place of being unpacked further.
+
+        Raises:
+            TooMuch: it is too long for that, as reading it does from then on.
+        """
+        self._held = True
+        self._meter.check(max(self._size, self._count))
 
     def readable(self) -> bool:
         """It is."""
@@ -68,6 +102,9 @@ class Metered(io.RawIOBase):
         read = getattr(self._file, "read1", self._file.read)
         data = read(min(len(buffer), LONGEST_PIECE))
         self._meter.add(len(data))
+        self._count += len(data)
+        if self._held:
+            self._meter.check(self._count)
         buffer[: len(data)] = data
         return len(data)
 

@@ -60,7 +60,8 @@ def tar(file: BinaryIO, name: str) -> Iterator[Inner]:
             count = _counted(count)
             opened = archive.extractfile(member) if member.isreg() else None
             if opened is not None:
-                yield Inner(member.name, cast(BinaryIO, opened), member.name)
+                file = cast(BinaryIO, opened)
+                yield Inner(member.name, file, member.name, size=member.size)
             archive.members = []  # type: ignore[attr-defined, unused-ignore]  # they are kept for ever
 
 
@@ -80,7 +81,8 @@ def members(archive: zipfile.ZipFile) -> Iterator[Inner | Text]:
             yield Inner(info.filename, cast(BinaryIO, _Encrypted(str(broken))), info.filename)
             continue
         with opened:
-            yield Inner(info.filename, cast(BinaryIO, opened), info.filename)
+            file = cast(BinaryIO, opened)
+            yield Inner(info.filename, file, info.filename, size=info.file_size)
 
 
 class _Encrypted:

@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, cast
 
 from . import html, kinds, mail, office, packed, pdf, tables
-from .found import LONGEST_PIECE, Inner, Meter, Metered, Text, TooMuch, Unreadable, seekable
+from .found import LONGEST_PIECE, Inner, Meter, Metered, Text, Unreadable, seekable
 from .xmlish import Package
 
 MOST_LEVELS = 5
 MAX_LINE_BYTES = 1 << 20
+STREAMS = frozenset({"gz", "zst", "xz", "bz2", "tar"})
+"""Formats that are unpacked piece by piece, so that they may be longer than what is kept."""
 EXTRAS = {"pypdfium2": "documents", "pyarrow": "parquet", "backports": "zst"}
 
 Reader = Callable[[BinaryIO, str], Iterable[Any]]
@@ -32,7 +34,7 @@ class Answer:
 
     def __init__(self, sock: socket.socket, order: dict[str, Any]) -> None:
         self._sock = sock
-        self._meter = Meter(order["limit"])
+        self._meter = Meter(order["limit"], alive=lambda: self.send({"op": "more"}))
         self._skip = frozenset(order["skip"])
         self._leave = re.compile(order["leave"]) if order["leave"] else None
         self._take = re.compile(order["take"]) if order["take"] else None
@@ -54,11 +56,6 @@ class Answer:
         """Does `work`; what it cannot read is told, and no reason to end."""
         try:
             work()
-        except TooMuch as why:  # it was the last: told once, by the innermost name
-            if not why.told:
-                self.send({"op": "lost", "name": name, "why": str(why)})
-            why.told = True
-            raise
         except Unreadable as why:
             self.send({"op": "lost", "name": name, "why": str(why)})
         except ImportError as missing:
@@ -84,6 +81,8 @@ class Answer:
         kind = kinds.kind_of(like, head)
         about = {**metadata, "format": _format(kind, like)}
         added = self._added.get(kinds.suffix(like))
+        if isinstance(file, Metered) and (added is not None or kind not in STREAMS):
+            file.hold()
         if added is None and kind == "text":
             self._raw(file, head, name, about)
             return
@@ -106,7 +105,7 @@ class Answer:
             if ".." in below.split("/"):
                 self.send({"op": "lost", "name": own, "why": "its name leads out of the archive"})
             return
-        file = cast(BinaryIO, Metered(found.file, self._meter))
+        file = cast(BinaryIO, Metered(found.file, self._meter, found.size))
         metadata = dict(found.metadata)
         self._guarded(lambda: self._walk(file, own, found.like, level + 1, metadata), own)
 
@@ -137,7 +136,7 @@ class Answer:
 
     def _text(self, name: str, text: str, metadata: dict[str, Any]) -> None:
         data = text.encode("utf-8", "surrogatepass")
-        self._meter.add(len(data))
+        self._meter.keep(len(data))
         for at in range(0, len(data), LONGEST_PIECE):
             self.send({"op": "more"}, memoryview(data)[at : at + LONGEST_PIECE])
         self.send({"op": "document", "name": name, "metadata": metadata, "raw": False})
@@ -146,8 +145,9 @@ class Answer:
         """A text as it is. Of one that is cut off, what is before the cut."""
         if file.seekable():
             file.seek(len(head))
-        piece, note = head, ""
+        piece, note, size = head, "", 0
         while piece:
+            size += len(piece)
             self.send({"op": "more"}, piece)
             try:
                 piece = file.read(LONGEST_PIECE)
@@ -157,6 +157,7 @@ class Answer:
             except Exception:
                 self.send({"op": "drop"})
                 raise
+        self._meter.keep(size)
         self.send({"op": "document", "name": name, "metadata": metadata, "raw": True, "note": note})
 
 
@@ -237,7 +238,4 @@ def serve(fd: int) -> None:
         order = json.loads(line)
         answer = Answer(sock, order)
         with os.fdopen(fds[0], "rb") as file:
-            try:
-                answer.file(file, order["name"])
-            except TooMuch:
-                answer.send({"op": "end"})
+            answer.file(file, order["name"])

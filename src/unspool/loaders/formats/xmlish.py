@@ -26,11 +26,13 @@ class Package:
         Raises:
             Unreadable: there is none of this name, or it is encrypted.
         """
-        pieces = []
+        pieces, size = [], 0
         try:
             with self._archive.open(name) as part:
                 while piece := part.read(LONGEST_PIECE):
                     self._meter.add(len(piece))
+                    size += len(piece)
+                    self._meter.check(size)
                     pieces.append(piece)
         except KeyError as missing:
             raise Unreadable(f"it lacks its part {name!r}") from missing

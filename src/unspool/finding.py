@@ -13,7 +13,9 @@ from unspool.config import from_environment
 from unspool.context.files import Files
 from unspool.context.source import Context
 from unspool.context.stored import is_text, text_of
+from unspool.context.text import FileText
 from unspool.parsing import load
+from unspool.sandboxes.texts import opened
 from unspool.sandboxes.worker.cutting import Cutter
 from unspool.sandboxes.worker.search import Hits, Searcher, Span
 from unspool.sandboxes.worker.words import UNFINISHED
@@ -55,7 +57,8 @@ def search(
     """Lines of `context` that match a regular expression or contain words, as strings of the
     form `[name line N] text`; where none does, the nearest ones, and `str` of the whole says so.
 
-    Case does not matter, `^` and `$` are the ends of lines. Patterns are matched in linear time
+    Case does not matter, `^` and `$` are the ends of lines (`$` also where one ends with
+    `\\r\\n`, as in files from Windows). Patterns are matched in linear time
     where google-re2 is installed and knows them. A list of words gives the lines that rank best
     for them (BM25); the index for that is made when it is first asked for, and kept by the
     content's hash. `context` is a text, a list or dict of texts, a `Context`, or what `RLM.run`
@@ -129,9 +132,16 @@ def chunks(
 def _opened(context: Any) -> tuple[Any, list[tuple[str, int]]]:
     if isinstance(context, (Path, bytes, bytearray, Files, Context)) or _are_paths(context):
         context = load(context)
-        value = text_of(context.value) if is_text(context.value) else context.value
-        return value, [(one.name, one.start) for one in context.documents]
+        return _searchable(context), [(one.name, one.start) for one in context.documents]
     return context, []
+
+
+def _searchable(context: Context) -> Any:
+    """What it holds; a text that is too long for memory as one that is read as it is needed."""
+    value = context.value
+    if isinstance(value, FileText) and value.encoding == "utf-8":
+        return opened(context)
+    return text_of(value) if is_text(value) else value
 
 
 def _are_paths(context: Any) -> bool:

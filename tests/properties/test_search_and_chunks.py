@@ -50,12 +50,16 @@ class Elsewhere:
 @example(r"\W", "1kBk")
 @example("i", "İıI")
 @example(r"\w", "\u0345ι")
+@example("b$", "ab\r\nb\nb\rb")
 def test_search_gives_the_places_that_re_finds(pattern: str, text: str) -> None:
     try:
         regex = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     except re.error:
         return
     found = [match.span() for match in regex.finditer(text) if match.group()]
+    if "\r\n" in text:
+        ends = re.compile(pattern.replace("$", r"(?:(?=\r\n)|$)"), regex.flags)
+        found = [match.span() for match in ends.finditer(text) if match.group()]
     wanted = [(start, end, "", text[start:end]) for start, end in found]
     assert Searcher(text).search(pattern, spans=True) == wanted
     assert Searcher(Elsewhere(text)).search(pattern, spans=True) == wanted

@@ -12,6 +12,7 @@ import pytest
 
 import unspool
 from unspool import ContextError
+from unspool.loaders.files import text_file
 from unspool.sandboxes.worker import words
 from unspool.sandboxes.worker.linear import Linear
 from unspool.sandboxes.worker.search import Searcher
@@ -72,6 +73,40 @@ def test_units_begin_where_they_do(
     assert all(any(s.startswith(one) for s in starts) for one in begin)
     if by != "code":
         assert len(pieces) == len(begin)
+
+
+CRLF = "1,done\r\n2,$5\r\n3,done\r\nx]\r\n"
+LINE_ENDS = {
+    "$": ("done$", 2), "^ and $": ("^2,.5$", 1), "escaped": (r"\$5$", 1), "in a set": ("[$]5", 1),
+    "behind a set": ("[]x]$", 1), "in a comment": ("done(?#$)", 2), "to be free": ("done\r?$", 2),
+    "with room": ("(?x) done $ # $ [", 2), "across lines": (r"done$\s+^\d", 1), "none": ("don$", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("pattern", "count"), LINE_ENDS.values(), ids=LINE_ENDS.keys())
+def test_lines_may_end_as_in_windows(pattern: str, count: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(CRLF.encode())
+    for text in (CRLF, text_file(path, whole_bytes=10)):
+        assert len(unspool.search(pattern, text, spans=True)) == count
+    plain = CRLF.replace("\r", "")
+    assert len(unspool.search(pattern, plain, spans=True)) == count
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_files_that_fit_in_no_memory_are_searched_and_cut(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_bytes(MARKDOWN.encode(encoding))
+    context = text_file(tmp_path / "long.txt", whole_bytes=10)
+    assert list(unspool.search("more", context)) == ["[line 5] more"]
+    assert unspool.search("^e", context, spans=True) == [(37, 38, "", "e")]
+    assert "".join(unspool.chunks(context, 9)) == MARKDOWN
+
+
+def test_around_a_match_is_around_all_of_it() -> None:
+    text = f"{'x' * 50} BEGIN {'y' * 90} END {'z' * 50}"
+    (line,) = unspool.search("BEGIN.*END", text, around=5)
+    assert line == f"[line 1] xxxx BEGIN {'y' * 90} END zzzz"
+    assert unspool.search(["begin"], text, around=3) == ["[line 1] xx BEGIN yy"]
 
 
 def test_what_fits_stays_together_and_what_does_not_is_cut_finer() -> None:

@@ -43,10 +43,11 @@ class Linear:
         """Whether a match may go over line ends, or depend on what lies beyond them."""
         self.explosive = _nests(tree, inside=False)
         """Whether `re` may take a time that doubles with each character."""
-        self._made: dict[tuple[bool, bool], Any] = {}
+        self._made: dict[tuple[bool, bool, bool], Any] = {}
 
     def spans(self, piece: str) -> Iterator[tuple[int, int]] | None:
-        """All matches in `piece`; None where RE2 is missing or would find something else."""
+        """All matches in `piece`; None where RE2 is missing or would find something else. `$`
+        is before `\\r\\n`, too."""
         return self._found(piece, exact=True)
 
     def lines(self, piece: str) -> Iterator[tuple[int, int]] | None:
@@ -57,9 +58,9 @@ class Linear:
 
     def _found(self, piece: str, *, exact: bool) -> Iterator[tuple[int, int]] | None:
         ascii_only = piece.isascii()
-        key = ascii_only, exact
+        key = ascii_only, exact, "\r\n" in piece
         if key not in self._made:
-            self._made[key] = self._compile(_Writer(wide=not ascii_only, exact=exact))
+            self._made[key] = self._compile(_Writer(not ascii_only, *key[1:]))
         regex = self._made[key]
         if regex is None:
             return None
@@ -109,11 +110,12 @@ def _lines_of(piece: str, found: Iterator[tuple[int, int]]) -> Iterator[tuple[in
 
 
 class _Writer:
-    """Writes a parsed pattern for RE2. `wide`: for texts that are not ASCII alone. Not
-    `exact`: conditions on what is around are left out, so that it matches more."""
+    """Writes a parsed pattern for RE2. `wide`: for texts that are not ASCII alone; `crlf`: where
+    lines may end with `\\r\\n`. Not `exact`: conditions on what is around are left out, so that
+    it matches more."""
 
-    def __init__(self, *, wide: bool, exact: bool) -> None:
-        self._wide, self._exact = wide, exact
+    def __init__(self, wide: bool, exact: bool, crlf: bool) -> None:
+        self._wide, self._exact, self._crlf = wide, exact, crlf
 
     def write(self, tree: Any, flags: int) -> str:
         """The pattern; its flags are written out.
@@ -158,7 +160,7 @@ class _Writer:
     def _at(self, where: Any, flags: int) -> str:
         if where is sre.AT_BEGINNING:
             return "(?m:^)" if flags & re.MULTILINE else r"\A"
-        if where is sre.AT_END and flags & re.MULTILINE:
+        if where is sre.AT_END and flags & re.MULTILINE and not self._crlf:
             return "(?m:$)"
         if where is sre.AT_BEGINNING_STRING:
             return r"\A"

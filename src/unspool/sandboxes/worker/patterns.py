@@ -20,6 +20,8 @@ OVERLAP_CHARS = 1 << 16
 it goes over line ends or lies in a line longer than a window."""
 LIMIT_S = 10
 """Processor time that `re` may take for one search."""
+_WITH_ENDS = r"\\.|\(\?#[^)]*\)|\[\^?\]?(?:\\.|[^\]\\])*\]|(\$)"
+"""What a pattern is made of, as far as it tells a `$` from what only looks like one."""
 
 
 class TooSlow(TimeoutError):
@@ -29,8 +31,8 @@ class TooSlow(TimeoutError):
 class Pattern:
     """What to look for in texts: a regular expression, or the text itself where it is none.
 
-    Case does not matter, `^` and `$` are the ends of any line, and empty matches are no
-    matches; else it finds what `re.finditer` does.
+    Case does not matter, `^` and `$` are the ends of any line, whether it ends with `\\n` or
+    `\\r\\n`, and empty matches are no matches; else it finds what `re.finditer` does.
     """
 
     def __init__(self, pattern: str, flags: int = 0) -> None:
@@ -41,6 +43,7 @@ class Pattern:
             pattern = re.escape(pattern)
             self.regex = re.compile(pattern, flags)
         self._linear = linear.Linear(pattern, flags)
+        self._crlf = _before_crlf(self.regex)
 
     def spans(self, text: Any) -> Iterator[tuple[int, int]]:
         """Where it matches in a `str` or a text of that kind, as (start, end), in order.
@@ -49,7 +52,7 @@ class Pattern:
             TooSlow: `re` had to do it, and took more than `LIMIT_S`.
         """
         if not in_memory(text) and self._linear.crosses and hasattr(text, "scan"):
-            yield from (span for span in text.scan(self.regex) if span[1] > span[0])
+            yield from (span for span in text.scan(self._crlf) if span[1] > span[0])
             return
         for at, piece, keep in windows(text, lines=not self._linear.crosses):
             for low, high in self._in_piece(piece):
@@ -66,12 +69,19 @@ class Pattern:
         return iter(self._by_re(piece, [(0, len(piece))] if lines is None else lines))
 
     def _by_re(self, piece: str, parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        regex = self._crlf if "\r\n" in piece else self.regex
         with _limited(self.regex.pattern, explosive=self._linear.explosive):
             return [
-                match.span()
-                for start, end in parts
-                for match in self.regex.finditer(piece, start, end)
+                match.span() for start, end in parts for match in regex.finditer(piece, start, end)
             ]
+
+
+def _before_crlf(regex: re.Pattern[str]) -> re.Pattern[str]:
+    """The same, with a `$` that is also before `\\r\\n`."""
+    comments = "|#[^\n]*" if regex.flags & re.VERBOSE else ""
+    known = re.compile(_WITH_ENDS + comments, re.DOTALL)
+    both = known.sub(lambda one: r"(?:$|(?=\r\n))" if one[1] else one[0], regex.pattern)
+    return regex if both == regex.pattern else re.compile(both, regex.flags)
 
 
 def in_memory(text: Any) -> bool:

@@ -72,7 +72,7 @@ def is_text(value: Any) -> bool:
     """Whether `value` is a `str`, or can be cut and searched like one."""
     if isinstance(value, str):
         return True
-    wanted = ("find", "rfind", "count", "splitlines")
+    wanted = ("find", "rfind", "count")
     return all(hasattr(value, name) for name in wanted) and not hasattr(value, "decode")
 
 

@@ -38,6 +38,8 @@ COMMON_WORDS = frozenset(
 
 Place = tuple[int, int, int]
 """Which text, and where the line starts and ends in it, in characters."""
+Match = tuple[int, int]
+"""Where what was looked for starts and ends, in characters."""
 Span = tuple[int, int, str, str]
 """Where something starts and ends, in characters; the document or item; and the text."""
 
@@ -179,7 +181,7 @@ class Searcher:
         scored = [] if not stems else (self._by_index if long else self._scored)(stems, limit)
         return Hits((self._line(*item) for item in scored), head=head)
 
-    def _by_index(self, stems: Sequence[str], limit: int) -> list[tuple[Place, int]]:
+    def _by_index(self, stems: Sequence[str], limit: int) -> list[tuple[Place, Match]]:
         """Lines by the rarity of the words they have, of the passages that rank best."""
         try:
             if sum(map(len, self._texts.all)) > MOST_INDEXED_CHARS:
@@ -190,11 +192,11 @@ class Searcher:
             return self._scored(stems, limit)
         regex, ranked = _any_of(stems), []
         for rank, (number, start, end) in enumerate(blocks):
-            lines: dict[Place, dict[str, int]] = {}
+            lines: dict[Place, dict[str, Match]] = {}
             passage = str(self._texts.all[number][start:end])
             for match in regex.regex.finditer(passage):
-                at = start + match.start()
-                line = (number, *_line_around(self._texts.all[number], at))
+                at = (start + match.start(), start + match.end())
+                line = (number, *_line_around(self._texts.all[number], at[0]))
                 lines.setdefault(line, {}).setdefault(_stem_of(match.group().lower(), stems), at)
             ranked += [
                 (-sum(rare.get(stem, 0) for stem in found), rank, place, min(found.values()))
@@ -217,41 +219,41 @@ class Searcher:
                 raise
             return self._words
 
-    def _matches(self, wanted: Pattern) -> list[tuple[Place, int]]:
-        found: dict[Place, int] = {}
+    def _matches(self, wanted: Pattern) -> list[tuple[Place, Match]]:
+        found: dict[Place, Match] = {}
         for number, text in enumerate(self._texts.all):
-            for at, _ in itertools.islice(wanted.spans(text), MOST_MATCHES):
-                found.setdefault((number, *_line_around(text, at)), at)
+            for at in itertools.islice(wanted.spans(text), MOST_MATCHES):
+                found.setdefault((number, *_line_around(text, at[0])), at)
         return list(found.items())
 
-    def _best(self, places: list[tuple[Place, int]], limit: int) -> list[tuple[Place, int]]:
+    def _best(self, places: list[tuple[Place, Match]], limit: int) -> list[tuple[Place, Match]]:
         """The lines that share most words with the question; in the text's order if equal."""
         if len(places) <= limit or not self._stems:
             return places[:limit]
         words = _any_of(self._stems).regex
 
-        def shared(item: tuple[Place, int]) -> int:
+        def shared(item: tuple[Place, Match]) -> int:
             (number, start, end), _ = item
             line = str(self._texts.all[number][start:end])
             return -len({m.lower()[:4] for m in words.findall(line)})
 
         return sorted(places, key=shared)[:limit]
 
-    def _scored(self, stems: Sequence[str], limit: int) -> list[tuple[Place, int]]:
+    def _scored(self, stems: Sequence[str], limit: int) -> list[tuple[Place, Match]]:
         words = _any_of(stems)
-        lines: dict[Place, dict[str, int]] = {}
+        lines: dict[Place, dict[str, Match]] = {}
         seen: collections.Counter[str] = collections.Counter()
         for number, text in enumerate(self._texts.all):
             for at, end in itertools.islice(words.spans(text), 10 * MOST_MATCHES):
                 stem = _stem_of(str(text[at:end]).lower(), stems)
                 seen[stem] += 1
                 line = (number, *_line_around(text, at))
-                lines.setdefault(line, {}).setdefault(stem, at)
+                lines.setdefault(line, {}).setdefault(stem, (at, end))
 
         total = sum(seen.values())
         named = self._named(words.regex, stems)
 
-        def score(line: tuple[Place, Mapping[str, int]]) -> float:
+        def score(line: tuple[Place, Mapping[str, Match]]) -> float:
             (number, start, _), found = line
             name = named.get(self._texts.document(number, start), set()) - found.keys()
             return -sum(rare(word) for word in found) - sum(map(rare, name)) / 2
@@ -262,9 +264,11 @@ class Searcher:
         ranked = sorted(lines.items(), key=score)
         return self._distinct(((place, min(found.values())) for place, found in ranked), limit)
 
-    def _distinct(self, ranked: Iterable[tuple[Place, int]], limit: int) -> list[tuple[Place, int]]:
+    def _distinct(
+        self, ranked: Iterable[tuple[Place, Match]], limit: int
+    ) -> list[tuple[Place, Match]]:
         """The first of them that do not say the same."""
-        distinct: dict[str, tuple[Place, int]] = {}
+        distinct: dict[str, tuple[Place, Match]] = {}
         for (number, start, end), at in itertools.islice(ranked, 1_000):
             text = str(self._texts.all[number][start : min(end, start + LINE_CHARS)]).strip()
             distinct.setdefault(text, ((number, start, end), at))
@@ -278,11 +282,11 @@ class Searcher:
         }
         return {index: words for index, words in found.items() if words}
 
-    def _line(self, place: Place, at: int, around: int = 0) -> str:
-        number, start, end = place
+    def _line(self, place: Place, match: Match, around: int = 0) -> str:
+        (number, start, end), at = place, match[0]
         text = self._texts.all[number]
         if around:
-            start, end = max(0, at - around), at + around
+            start, end = max(0, at - around), match[1] + around
         elif end - start > LINE_CHARS:
             start, end = max(start, at - LINE_CHARS // 3), min(end, at + 2 * LINE_CHARS // 3)
         name, line = self._texts.name(number, at), self._texts.line(number, at)

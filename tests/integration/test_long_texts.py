@@ -13,6 +13,7 @@ import pytest
 from runs import cell, solve
 from support import OpenRepl
 from unspool import Context, ContextError
+from unspool.context.parts import part as part_of
 from unspool.context.text import FileText
 from unspool.loaders.files import text_file
 from unspool.sandboxes.memory import SharedContext
@@ -219,10 +220,31 @@ def test_a_child_run_has_its_part_of_the_text(tmp_path: Path, whole: int) -> Non
             "FINAL([a, *b])"
         )
 
-    result, _ = solve(answer, context, max_depth=2)
+    result, server = solve(answer, context, max_depth=2)
     parts = [LINES[100_000:2_000_000], LINES[7:900_007], LINES[900_000:]]
+    told = "\n".join(request.last for request in server.requests)
+    assert all(repr(one[:60])[:-1] in told and repr(one[-60:])[1:] in told for one in parts)
     expected = [(one[:20], one[-20:], len(one), one.count("host 3")) for one in parts]
     assert [tuple(one) for one in result.answer] == expected
+
+
+@pytest.mark.parametrize("whole", [1 << 30, 1 << 20], ids=["in memory", "in its file"])
+@pytest.mark.parametrize(("encoding", "mark", "note"), ENCODED.values(), ids=ENCODED.keys())
+def test_a_part_has_its_own_head_and_tail(
+    tmp_path: Path, encoding: str, mark: bytes, note: str, whole: int
+) -> None:
+    text = LINES if encoding != "cp1252" else LINES.replace("✓", "é")
+    (tmp_path / "text").write_bytes(mark + text.encode(encoding))
+    context = text_file(tmp_path / "text", whole_bytes=whole)
+    for start, end in ((0, 2_000_000), (70_003, 70_100), (70_003, 70_013), (9, len(text))):
+        part = text[start:end]
+        if whole == 1 << 20:
+            start, end = len(text[:start].encode()), len(text[:end].encode())
+        made = part_of(context, start, end)
+        assert made.in_memory() == part
+        ends = (part, "") if len(part) <= 40 else (part[:20], part[-20:])
+        none = whole == 1 << 20 and encoding != "utf-8"
+        assert made.ends(20) == (("", "") if none else ends)
 
 
 @pytest.mark.parametrize("whole", [1 << 30, 1000], ids=["in memory", "in its file"])

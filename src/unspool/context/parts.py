@@ -78,7 +78,7 @@ def _size(value: Any) -> int:
     if isinstance(value, (TextPart, TextParts)):
         return value.chars
     if isinstance(value, FileText):
-        return value.chars if value.is_whole else value.size - value.start
+        return value.chars if value.is_whole else value.most_bytes
     return len(value) if isinstance(value, str) else -1
 
 

@@ -8,8 +8,10 @@ import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar
 
+from unspool.context.stored import StoredText
 from unspool.errors import ContextError
 
 WHOLE_BYTES = 256 << 20
@@ -40,6 +42,12 @@ class FileText:
     def is_whole(self) -> bool:
         """Whether it is short enough to be a `str` in the REPL."""
         return self.size <= self.whole_bytes
+
+    @property
+    def most_bytes(self) -> int:
+        """How many bytes it has at most as UTF-8."""
+        each = 1 if self.encoding == "utf-8" else 3  # of the longest, for one of Windows-1252
+        return each * (self.size - self.start)
 
     def open(self) -> int:
         """A descriptor of the file, for reading; the caller closes it.
@@ -130,24 +138,52 @@ class TextPart:
 
     def text(self) -> str:
         """It as a `str` of its own."""
-        if isinstance(self.whole, str):
-            return self.whole[self.start : self.end]
-        if self.in_bytes:
-            fd = self.whole.open()
-            try:
-                data = os.pread(fd, self.end - self.start, self.whole.start + self.start)
-            finally:
-                os.close(fd)
-            return data.decode("utf-8", "replace")
-        return "".join(self.whole.pieces())[self.start : self.end]
+        return self._between(self.start, self.end)
 
     def ends(self, chars: int) -> tuple[str, str]:
-        """See `FileText.ends`."""
-        if isinstance(self.whole, FileText):
-            return "", ""  # the whole would have to be read for it
-        if self.chars <= 2 * chars:
-            return self.text(), ""
-        return self.whole[self.start : self.start + chars], self.whole[self.end - chars : self.end]
+        """See `FileText.ends`. Nothing of a long file that is not UTF-8: the whole would have to
+        be read for it."""
+        if self.in_bytes and isinstance(self.whole, FileText) and self.whole.encoding != "utf-8":
+            return "", ""
+        width = 4 if self.in_bytes else 1
+        if self.chars <= 2 * chars * width:
+            text = self.text()
+            return (text, "") if len(text) <= 2 * chars else (text[:chars], text[-chars:])
+        head = self._between(self.start, self.start + chars * width)
+        return head[:chars], self._between(self.end - chars * width, self.end)[-chars:]
+
+    def _between(self, start: int, end: int) -> str:
+        whole = self.whole
+        if isinstance(whole, str):
+            return whole[start:end]
+        if not self.in_bytes:
+            os.close(whole.open())  # it may be gone, or shorter
+            return _indexed(whole)[start:end]
+        if whole.encoding != "utf-8":
+            return _part_as_utf8(whole, start, end)
+        fd = whole.open()
+        try:
+            return os.pread(fd, end - start, whole.start + start).decode("utf-8", "replace")
+        finally:
+            os.close(fd)
+
+
+@lru_cache(maxsize=2)
+def _indexed(text: FileText) -> StoredText:
+    """The text in a file, and where which characters are in it: the next part is read at once."""
+    return StoredText(text.path, text.start, text.size, text.encoding)
+
+
+def _part_as_utf8(text: FileText, start: int, end: int) -> str:
+    """What is between two bytes of a text once it is UTF-8, as a REPL has it."""
+    found, at = [], 0
+    for piece in text.pieces():
+        data = piece.encode("utf-8", "replace")
+        found.append(data[max(0, start - at) : max(0, end - at)])
+        at += len(data)
+        if at >= end:
+            break
+    return b"".join(found).decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from unspool import events
 from unspool.context.locate import Locator
 from unspool.context.source import Context
 from unspool.context.whole import Whole
+from unspool.counted import Counted, is_number, lines_counted
 from unspool.errors import ContextError
 from unspool.typed import facts
 from unspool.types import Request, Span
@@ -58,6 +59,7 @@ class Reading:
         self._asked: dict[tuple[str, int], tuple[int, str]] = {}
         self._order = itertools.count()
         self._texts = _Texts()
+        self._counted = Counted()
         self._lock = threading.Lock()
         self._answer: Any = None
         self._known: tuple[tuple[Span, ...], float] = ((), 0.0)
@@ -81,6 +83,11 @@ class Reading:
                 order, prompt = self._asked.pop((event.run_id, event.call), (0, ""))
                 if prompt and not event.error:
                     self._texts.add(order, event.run_id, prompt)
+            case events.CellStarted(run_id=self._run_id):
+                self._counted.cell(event.cell.code)
+            case events.CellEnded(run_id=self._run_id):
+                shown = event.observation
+                self._counted.output(f"{shown.stdout.text}\n{shown.value.text}")
             case _:
                 pass
 
@@ -118,7 +125,7 @@ class Reading:
         for run_id, text in self._texts:
             locator.shown(_without(self._question, text), is_own=run_id == self._run_id)
         read = locator.finish()
-        evidence = Behind(whole, read, self._question).spans(self._answer)
+        evidence = Behind(whole, read, self._question, self._counted).spans(self._answer)
         return tuple(evidence), _share(whole, read)
 
 
@@ -186,11 +193,14 @@ class Behind:
     A line counts that has a fact of the answer (a number, a name, what it quotes; its words
     where it has none of those) and something of the question as well, or most of the facts,
     or that the answer names. Of what no model has read, lines count where they have both and
-    hardly any other line has them: code found them.
+    hardly any other line has them: code found them. A number that code has counted stands in
+    lines by chance alone: for that, the lines count that were counted, where they are known.
     """
 
-    def __init__(self, whole: Whole, read: list[tuple[int, int]], question: str) -> None:
-        self._whole, self._read = whole, read
+    def __init__(
+        self, whole: Whole, read: list[tuple[int, int]], question: str, counted: Counted
+    ) -> None:
+        self._whole, self._read, self._counted = whole, read, counted
         self._question = {word[:5] for word in _words(question)}
 
     def spans(self, answer: Any) -> list[Span]:
@@ -199,6 +209,9 @@ class Behind:
         if not text.strip():
             return []
         wanted = _wanted(text)
+        numbers = dict.fromkeys(filter(is_number, (*wanted, *facts(text))))
+        counts = [one for one in numbers if self._counted.has(one, self._whole)]
+        wanted = [fact for fact in wanted if fact not in counts]
         lines: dict[tuple[int, int], set[str]] = {}
         rare: dict[str, float] = {}
         for fact in wanted:
@@ -207,6 +220,7 @@ class Behind:
             for at in places:
                 lines.setdefault(self._whole.line_around(at, LINE_CHARS), set()).add(fact)
         scored = {line: self._score(line, found, rare) for line, found in lines.items()}
+        scored |= dict.fromkeys(self._matched(counts), 0.1)
         scored |= dict.fromkeys(self._named(text), math.inf)
         best = sorted(
             (line for line, score in scored.items() if score), key=lambda x: (-scored[x], x)
@@ -238,6 +252,13 @@ class Behind:
         if not shared and not whole and weight < 0.6 * all_:
             return 0.0
         return weight / all_ + 0.2 * min(shared, 5) + whole
+
+    def _matched(self, counts: list[str]) -> Iterator[tuple[int, int]]:
+        """The lines that code has counted, where their number says which they are."""
+        for count in (count.replace(",", "") for count in counts):
+            if count.isdigit():
+                patterns = self._counted.patterns
+                yield from lines_counted(patterns, int(count), self._whole, MOST_SPANS)
 
     def _named(self, answer: str) -> Iterator[tuple[int, int]]:
         """The lines that the answer names as `name:12`, or as `line 12`."""

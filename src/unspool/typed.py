@@ -16,7 +16,7 @@ _OPENERS = frozenset(
 
 def typed(code: str) -> bool:
     """Whether every answer in `code` was typed out, none computed."""
-    return _all_literal(code, _answers)
+    return _all_literal(code, answers)
 
 
 def typed_prompts(code: str) -> bool:
@@ -49,7 +49,8 @@ def _prompts(tree: ast.AST) -> Iterator[ast.expr]:
                 pass
 
 
-def _answers(tree: ast.AST) -> Iterator[ast.expr]:
+def answers(tree: ast.AST) -> Iterator[ast.expr]:
+    """What the code of a cell gives as its answer, wherever it does."""
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Name("FINAL"), args=[value, *_]):

@@ -101,6 +101,46 @@ def test_an_answer_that_code_took_from_the_text_is_found_there() -> None:
     assert [span.line for span in result.evidence] == [778]
 
 
+LOG = [f"{i}: host {i % 7} took {i % 50} ms, all was well" for i in range(2_000)]
+for at in range(30, 1_030, 27):
+    LOG[at] = f"{at}: host {at % 7} took {at % 50} ms, and an ERROR came of it"
+ERRORS = [line for line in LOG if "ERROR" in line]  # 38 of them
+COUNTS = {
+    "all matches": ["import re\nFINAL(len(re.findall(r'ERROR\\b', context)))"],
+    "shown first": ["print('errors:', context.count('ERROR'))", "FINAL('38')"],
+    "in words": ["n = context.lower().count('error')", "FINAL(f'There are {n} of them.')"],
+    "one by one": [
+        "n = 0\nfor line in context.split('\\n'):\n    if 'ERROR' in line: n += 1\nn",
+        "FINAL(str(n))",
+    ],
+}
+
+
+@pytest.mark.parametrize("codes", COUNTS.values(), ids=COUNTS.keys())
+def test_behind_a_count_are_the_lines_that_were_counted(codes: list[str]) -> None:
+    script = [cell("context[:4_000]"), *map(cell, codes)]
+    result, _ = solve(script, "\n".join(LOG), question="How many hosts took an error?")
+    assert "38" in str(result.answer)
+    assert [span.text for span in result.evidence] == ERRORS[: len(result.evidence)]
+    assert len(result.evidence) == 20
+
+
+def test_documents_that_were_counted_are_each_behind_the_count() -> None:
+    items = ["\n".join(LOG[at : at + 100]) for at in range(0, 2_000, 100)]
+    code = "FINAL(sum('ERROR' in one for one in context))"
+    result, _ = solve([cell("context[0]"), cell(code)], items, question="How many have errors?")
+    assert result.answer == 11
+    assert [span.document for span in result.evidence] == [f"[{n}]" for n in range(11)]
+
+
+def test_behind_a_sum_of_what_sub_calls_said_is_no_line() -> None:
+    code = "FINAL(sum(int(llm_query('Count: ' + c)) for c in chunks(20_000)))"
+    script = [cell("1"), cell(code)]
+    result, _ = solve(script, "\n".join(LOG), question="How many hosts?", sub=lambda _: "8")
+    assert (result.answer, result.coverage) == (32, 1.0)
+    assert result.evidence == ()
+
+
 @pytest.mark.parametrize("answer", ["'yes'", "None", "17_003", "'Zanzibar'"])
 def test_an_answer_that_stands_nowhere_has_no_evidence(answer: str) -> None:
     script = [cell("search('vault of Ravenna')"), cell(f"x = {answer}\nFINAL(x)")]

@@ -60,6 +60,12 @@ SAME: dict[str, tuple[str, Any]] = {
     "words in it": ("'second line' in context, 'd.md' in context, 'zzz' in context", False),
     "lines": ("len(context.splitlines())", len(WHOLE.splitlines())),
     "by re": ("import re\nre.findall('fir..', context)", ["first", "first"]),
+    "by a compiled pattern": (
+        "import re\np = re.compile('(fir)..')\n(p.findall(context), p.search(context).span(),"
+        " [m[1] for m in p.finditer(context[2:])], p.sub('x', string=context).count('x'))",
+        (["fir", "fir"], (18, 23), ["fir"], 4),
+    ),
+    "a compiled pattern": ("import re\nre.compile('a').pattern, re.compile('a', re.I).flags", 34),
     "by re, named": ("import re\nre.sub('first', 'x', string=context).count('x')", 4),
     "sorted": ("[d.name for d in sorted(context, key=len)]", ["b/c.csv", "d.md", "a.txt"]),
     "copied": ("import pickle\npickle.loads(pickle.dumps(context[1:]))[1].name", "d.md"),
@@ -122,6 +128,8 @@ async def test_what_cells_read_of_them_survives_a_killed_cell(open_repl: OpenRep
         "for doc in context:\n    out.append(llm_query(f'{doc.name} {doc.text}'))",
         "for i, doc in enumerate(context[:3]):\n    out.append(llm_query(str(i) + doc))",
         "for i in range(len(context)):\n    out.append(llm_query(context[i]))",
+        "import re\np = re.compile('x{999}')\nfor d in context:\n    if not p.search(d):\n"
+        "        out.append(llm_query(re.compile('zzz').sub('', d)))",
         "out += [llm_query(d) for d in context if d.metadata['format'] != 'pdf' and 'x' not in d]",
     ],
 )

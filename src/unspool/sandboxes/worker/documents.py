@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import functools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
@@ -12,7 +10,6 @@ from .joined import Joined
 
 SHOWN = 10
 TEXT_METHODS = frozenset(name for name in vars(str) if name[0] != "_")
-RE_FUNCTIONS = ("search", "match", "fullmatch", "findall", "finditer", "split", "sub", "subn")
 
 
 def head(name: str) -> str:
@@ -210,29 +207,6 @@ def opened(whole: Any, table: Sequence[Sequence[Any]]) -> Documents:
     """The documents of a whole text, from their names, starts, lengths and metadata."""
     entries = [(name, start, start + chars, about) for name, start, chars, about in table]
     return Documents(whole, entries)
-
-
-def reading_documents() -> list[Any]:
-    """Has the functions of `re` read documents as one text; gives those functions."""
-    made = []
-    for name in RE_FUNCTIONS:
-        function = getattr(re, name)
-        if not hasattr(function, "__wrapped__"):
-            setattr(re, name, _with_text(function, 2 if name.startswith("sub") else 1))
-        made.append(getattr(re, name))
-    return made
-
-
-def _with_text(function: Any, at: int) -> Any:
-    @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if len(args) > at and type(args[at]) is Documents:
-            args = (*args[:at], args[at].text, *args[at + 1 :])
-        elif type(kwargs.get("string")) is Documents:
-            kwargs["string"] = kwargs["string"].text
-        return function(*args, **kwargs)
-
-    return wrapper
 
 
 def hint(error: str, context: Any) -> str:

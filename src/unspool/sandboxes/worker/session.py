@@ -136,7 +136,8 @@ class Session:
         table = [(name, start) for name, start, *_ in told]
         if told and not opening["is_text"]:
             context = documents.opened(whole, told)
-            pure.knows(documents.reading_documents())
+        if context is not whole or type(whole) is BigText:
+            pure.knows(patterns.install())
         if type(whole) is Joined:
             whole, table = context, []
         kept = os.path.join(os.getcwd(), INDEX)
@@ -387,7 +388,6 @@ def _bound(fd: int, opening: Mapping[str, Any]) -> Any:
             text = source.text(0, size)
             os.close(fd)
             return text
-        patterns.install()
         return BigText(source)
     try:
         text = mapped(fd, opening["layout"], size, start, part=opening["is_part"])

@@ -168,6 +168,8 @@ class Calls(Builtins):
         self, method: Any, args: list[Any], keywords: Mapping[Any, Any], node: ast.Call
     ) -> Any:
         function, holder = method.__func__, method.__self__
+        if type(holder) in pure.METHODS:
+            return self.method(holder, function.__name__, args, keywords)
         if id(function) in pure.INERT:
             return UNKNOWN
         if type(function) is types.FunctionType:

@@ -28,6 +28,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..documents import Document
+from ..text import patterns
 from .values import MAPPINGS
 
 _TEXT = (
@@ -62,6 +63,8 @@ METHODS: dict[Any, frozenset[str]] = {
     frozenset: frozenset(_SET.split()),
     re.Pattern: frozenset(_PATTERN.split()),
     re.Match: frozenset(_MATCH.split()),
+    patterns.Pattern: frozenset(_PATTERN.split()),
+    patterns.Match: frozenset(_MATCH.split()),
     datetime.date: frozenset(_MOMENT.split()),
     datetime.datetime: frozenset(_MOMENT.split()),
     datetime.time: frozenset(_MOMENT.split()),

@@ -11,6 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from ..documents import Document, Documents
+from ..text.patterns import Match, Pattern
 
 if TYPE_CHECKING:
     from ..channel import Begun
@@ -88,7 +89,7 @@ SCALARS: frozenset[Any] = frozenset(
     (
         str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented),
         range, slice, re.Pattern, re.Match, datetime.date, datetime.datetime, datetime.timedelta,
-        datetime.time, decimal.Decimal, fractions.Fraction, Document, Documents,
+        datetime.time, decimal.Decimal, fractions.Fraction, Document, Documents, Pattern, Match,
     )
 )  # fmt: skip
 """Exact types that never change, and whose methods run no code of the model's."""

@@ -1,4 +1,5 @@
-"""The functions of `re`, for texts that are read window by window as well as for `str`.
+"""The functions of `re`, for texts that are read window by window and for documents as well as
+for `str`.
 
 What is found is what `re` finds in the same text as one `str`. A match counts only where it
 is certain that no character behind the window has a say in it; else the window grows, up to
@@ -10,9 +11,10 @@ from __future__ import annotations
 import itertools
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..documents import Documents
 from .big import BigText
 from .finder import Finder, Found
 from .pieces import Pieces
@@ -110,7 +112,7 @@ class Match:
 
 
 class Pattern:
-    """What `re.Pattern` is, and works on `BigText` too."""
+    """What `re.Pattern` is, and works on `BigText` and `Documents` too."""
 
     def __init__(self, real: re.Pattern[str]) -> None:
         self.real = real
@@ -132,6 +134,7 @@ class Pattern:
 
     def finditer(self, string: Any, pos: int = 0, endpos: int = sys.maxsize) -> Iterator[Any]:
         """See `re.Pattern`; in a `BigText`, a match is given as soon as it is found."""
+        string = _whole(string)
         if not isinstance(string, BigText):
             return self.real.finditer(string, pos, endpos)
         return self._finditer(string, pos, endpos)
@@ -143,12 +146,14 @@ class Pattern:
 
     def search(self, string: Any, pos: int = 0, endpos: int = sys.maxsize) -> Any:
         """See `re.Pattern`."""
+        string = _whole(string)
         if not isinstance(string, BigText):
             return self.real.search(string, pos, endpos)
         return next(self._finditer(string, pos, endpos), None)
 
     def match(self, string: Any, pos: int = 0, endpos: int = sys.maxsize) -> Any:
         """See `re.Pattern`."""
+        string = _whole(string)
         if not isinstance(string, BigText):
             return self.real.match(string, pos, endpos)
         text, at = string.bounded(pos, endpos)
@@ -157,6 +162,7 @@ class Pattern:
 
     def fullmatch(self, string: Any, pos: int = 0, endpos: int = sys.maxsize) -> Any:
         """See `re.Pattern`; a text of up to `Sizes.reach` only."""
+        string = _whole(string)
         if not isinstance(string, BigText):
             return self.real.fullmatch(string, pos, endpos)
         text, at = string.bounded(pos, endpos)
@@ -165,6 +171,7 @@ class Pattern:
 
     def findall(self, string: Any, pos: int = 0, endpos: int = sys.maxsize) -> list[Any]:
         """See `re.Pattern`."""
+        string = _whole(string)
         if not isinstance(string, BigText):
             return self.real.findall(string, pos, endpos)
         found = self._finditer(string, pos, endpos)
@@ -176,6 +183,7 @@ class Pattern:
 
     def split(self, string: Any, maxsplit: int = 0) -> Any:
         """See `re.Pattern`; the pieces of a `BigText` are made when they are asked for."""
+        string = _whole(string)
         if not isinstance(string, BigText):
             return self.real.split(string, maxsplit)
         if maxsplit == 0:
@@ -189,12 +197,14 @@ class Pattern:
 
     def sub(self, repl: Any, string: Any, count: int = 0) -> Any:
         """See `re.Pattern`; a `BigText` is refused, for the result would fill the memory."""
+        string = _whole(string)
         if not isinstance(string, BigText):
             return self.real.sub(repl, string, count)
         raise _no_sub()
 
     def subn(self, repl: Any, string: Any, count: int = 0) -> Any:
         """See `sub`."""
+        string = _whole(string)
         if not isinstance(string, BigText):
             return self.real.subn(repl, string, count)
         raise _no_sub()
@@ -231,7 +241,7 @@ def _no_sub() -> TooLarge:
 
 
 def compile(pattern: Any, flags: int = 0) -> Any:
-    """`re.compile`; what it gives works on `BigText` too."""
+    """`re.compile`; what it gives works on `BigText` and `Documents` too."""
     if type(pattern) is Pattern:
         _real_compile(pattern.real, flags)  # refuses flags
         return pattern
@@ -247,6 +257,8 @@ def _by_compiling(name: str) -> Callable[..., Any]:
     def call(pattern: Any, *args: Any, **named: Any) -> Any:
         if type(pattern) is not Pattern:
             string = args[takes - 1] if len(args) >= takes else named.get("string")
+            if type(string) is Documents:
+                return call(pattern, *_read(args, takes - 1), **_read_named(named))
             if not isinstance(string, BigText):
                 return real(pattern, *args, **named)
         given = list(args[takes + len(also) :])
@@ -259,6 +271,18 @@ def _by_compiling(name: str) -> Callable[..., Any]:
     return call
 
 
+def _whole(string: Any) -> Any:
+    return string.text if type(string) is Documents else string
+
+
+def _read(args: Sequence[Any], at: int) -> list[Any]:
+    return [_whole(one) if number == at else one for number, one in enumerate(args)]
+
+
+def _read_named(named: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _whole(one) if name == "string" else one for name, one in named.items()}
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "compile": compile,
     **{
@@ -268,7 +292,9 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def install() -> None:
-    """Has the functions of the module `re` work on `BigText`, in the whole process."""
+def install() -> Iterable[Callable[..., Any]]:
+    """Has the functions of the module `re` work on `BigText` and `Documents`, in the whole
+    process; gives those functions."""
     for name, function in FUNCTIONS.items():
         setattr(re, name, function)
+    return FUNCTIONS.values()

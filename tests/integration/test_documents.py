@@ -85,7 +85,15 @@ async def test_they_are_a_sequence_and_a_text(open_repl: OpenRepl, code: str, va
 
 async def test_what_documents_are_not_is_told_with_what_to_do(open_repl: OpenRepl) -> None:
     run = await open_repl(joined())
-    for code in ("import json\njson.loads(context)", "context.keys()", "context + 'x'"):
+    for code in (
+        "import json\njson.loads(context)",
+        "context.keys()",
+        "context + 'x'",
+        "for name, text in context: print(name)",
+        "[doc['text'] for doc in context]",
+        "context[0].content",
+        "import hashlib\nhashlib.sha256(context)",
+    ):
         seen = await run(code)
         assert "`context` is a sequence of 3 documents" in seen.notes[-1], code
         assert "context.text" in seen.notes[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -133,6 +134,45 @@ async def test_what_would_fill_the_memory_says_what_to_do_instead(
     seen = await (await open_repl(long_text(tmp_path / "text", LINES.encode())))(code)
     assert "TooLarge" in seen.error
     assert idiom in seen.error
+
+
+UNLIKE_STR = {
+    "import json\njson.loads(context)": "row = json.loads(line)",
+    "import csv, io\ncsv.DictReader(io.StringIO(context))": "csv.reader(context.splitlines(True))",
+    "import hashlib\nhashlib.sha256(context)": "digest.update(context[at:at + 10**6].encode())",
+    "import ast\nast.literal_eval(context)": "json.loads(line)",
+    "open('copy', 'w').write(context)": "file.write(line)",
+    "'\\n'.join(['a', context])": "for line in context.splitlines():",
+    "bytes(context, 'utf-8')": "context[a:b]",
+    "context['entries']": "`context` is one text",
+}
+
+
+async def test_functions_that_want_a_str_fail_with_what_to_do_instead(
+    open_repl: OpenRepl, tmp_path: Path
+) -> None:
+    run = await open_repl(long_text(tmp_path / "text", LINES.encode()))
+    for code, idiom in UNLIKE_STR.items():
+        seen = await run(code)
+        assert seen.error, code
+        assert idiom in seen.notes[-1], code
+    for code in ("int('x')", "open(5.5)", "len(5)", "context.rows", "context[:5][:'a']"):
+        seen = await run(code)
+        assert (bool(seen.error), seen.notes) == (True, ()), code
+
+
+async def test_what_the_advice_says_works(open_repl: OpenRepl, tmp_path: Path) -> None:
+    text = "".join(f'{{"n": {n}, "said": "é"}}\n' for n in range(70_000))
+    run = await open_repl(long_text(tmp_path / "text", text.encode()))
+    seen = await run(
+        "import csv, hashlib, json\ndigest = hashlib.sha256()\n"
+        "for at in range(0, len(context), 10**6): digest.update(context[at:at + 10**6].encode())\n"
+        "rows = sum(1 for row in csv.reader(context.splitlines(True)))\n"
+        "total = sum(json.loads(line)['n'] for line in context.splitlines())\n"
+        "print((digest.hexdigest(), rows, total))"
+    )
+    expected = (hashlib.sha256(text.encode()).hexdigest(), 70_000, sum(range(70_000)))
+    assert seen.stdout.text == f"{expected}\n"
 
 
 async def test_a_pattern_that_runs_over_any_text_is_refused_where_that_is_too_much(

@@ -207,13 +207,3 @@ def opened(whole: Any, table: Sequence[Sequence[Any]]) -> Documents:
     """The documents of a whole text, from their names, starts, lengths and metadata."""
     entries = [(name, start, start + chars, about) for name, start, chars, about in table]
     return Documents(whole, entries)
-
-
-def hint(error: str, context: Any) -> str:
-    """What to do instead, when a cell took documents for one text; else empty."""
-    if type(context) is not Documents or "Documents" not in error.rpartition("\n")[2]:
-        return ""
-    return (
-        f"`context` is a sequence of {len(context):,} documents: `for doc in context:` gives each"
-        " with doc.name and doc.text; `context.text` is all of them as one str."
-    )

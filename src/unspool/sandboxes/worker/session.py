@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from . import documents, show, wire
+from .advice import instead
 from .ahead import pure
 from .ahead.front import Ahead
 from .capture import Roll, Stream
@@ -239,7 +240,7 @@ class Session:
         seconds = perf_counter() - started
         self._restore_builtins(code)
         nearest = self._nearest(code, "".join((*out.parts()[:2], *value[:2])), error)
-        advice = self._ending.advice(), nearest, documents.hint(error, self._own["context"])
+        advice = self._ending.advice(), nearest, instead(code, error, self._own["context"])
         notes = [note for note in (*self._restored(), *advice) if note]
         notes += self._ahead.end_cell()
         if self._source is not None and self._source.has_changed():

@@ -68,6 +68,8 @@ class BigText(Cuts):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return self._slice(index)
+        if not hasattr(type(index), "__index__"):
+            raise TypeError(f"string indices must be integers, not '{type(index).__name__}'")
         number = index.__index__()
         source, at = self.extent.source, self._byte(number)
         missed = number < 0 and at == self.extent.start and len(self) < -number
@@ -76,10 +78,10 @@ class BigText(Cuts):
         return source.text(at, source.forth(at, 1))
 
     def _slice(self, index: slice) -> Any:
-        start, stop, step = (
-            None if one is None else one.__index__()
-            for one in (index.start, index.stop, index.step)
-        )
+        ends = (index.start, index.stop, index.step)
+        if not all(one is None or hasattr(type(one), "__index__") for one in ends):
+            raise TypeError("slice indices must be integers or None or have an __index__ method")
+        start, stop, step = (None if one is None else one.__index__() for one in ends)
         if step not in (None, 1):
             return self._stepped(index)
         low = self.extent.start if start is None else self._byte(start)
@@ -215,18 +217,20 @@ class BigText(Cuts):
         """See `str`."""
         if isinstance(prefix, tuple):
             return any(self.startswith(one, start, end) for one in prefix)
+        _check_affix("startswith", prefix)
         low, high = self._bounds(start, end)
-        return low <= high and _equal(self._few(low, high, len(prefix)), prefix)
+        return bool(low <= high and self._few(low, high, len(prefix)) == prefix)
 
     def endswith(self, suffix: Any, start: int | None = None, end: int | None = None) -> bool:
         """See `str`."""
         if isinstance(suffix, tuple):
             return any(self.endswith(one, start, end) for one in suffix)
+        _check_affix("endswith", suffix)
         low, high = self._bounds(start, end)
         if low > high:
             return False
         begin = max(low, self.extent.source.back(high, len(suffix))) if suffix else high
-        return _equal(self.extent.source.text(begin, high), suffix)
+        return bool(self.extent.source.text(begin, high) == suffix)
 
     def _few(self, low: int, high: int, chars: int) -> str:
         return self.extent.source.text(low, min(high, self.extent.source.forth(low, chars)))
@@ -363,8 +367,7 @@ def _needle(text: Any) -> bytes | None:
         return None
 
 
-def _equal(one: str, other: Any) -> bool:
-    if not isinstance(other, str):
-        kind = type(other).__name__
-        raise TypeError(f"startswith first arg must be str or a tuple of str, not {kind}")
-    return one == other
+def _check_affix(name: str, text: Any) -> None:
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise TypeError(f"{name} first arg must be str or a tuple of str, not {kind}")

@@ -7,6 +7,8 @@ import codecs
 from unspool.errors import ContextError
 
 SNIFF_BYTES = 8_192
+FEW_BROKEN = 1_000
+"""One broken character in so many is a fault of the file, more may be another encoding."""
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -76,13 +78,28 @@ def decode(data: bytes, name: str) -> tuple[str, str]:
         pass
     text = data.decode("utf-8", "replace")
     broken = text.count("\N{REPLACEMENT CHARACTER}")
-    if broken * 1_000 < len(text) or mostly_utf8(text, broken):
+    if looks_utf8(len(text), not_ascii(text), broken, is_cut=is_cut(data[-4:])):
         return text, f"{name}: {broken:,} bytes that are not UTF-8 were replaced."
     return data.decode("cp1252", "replace"), f"{name} is not UTF-8; it was read as Windows-1252."
 
 
-def mostly_utf8(text: str, broken: int) -> bool:
-    """Whether of what is not ASCII in a text decoded as UTF-8, more is valid than broken:
-    by chance, text in another encoding hardly ever has such sequences."""
-    others = len(text) - len(text.encode("ascii", "ignore"))
-    return others - broken > broken
+def looks_utf8(chars: int, others: int, broken: int, *, is_cut: bool) -> bool:
+    """Whether a text that has broken characters is UTF-8 all the same: they are few, or of what
+    is not ASCII (`others`, with the broken ones), more is valid than broken; by chance, text in
+    another encoding hardly ever has such sequences. `is_cut`: the last one is no fault of it."""
+    if is_cut:
+        broken -= 1
+    return not broken or broken * FEW_BROKEN < chars or others - broken > broken
+
+
+def not_ascii(text: str) -> int:
+    """How many characters are not ASCII."""
+    return 0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore"))
+
+
+def is_cut(end: bytes) -> bool:
+    """Whether a text ends within a character: with two bytes of it or more, for a single one
+    may be a letter of another encoding."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    decoder.decode(end)
+    return len(decoder.getstate()[0]) > 1

@@ -17,10 +17,16 @@ from unspool.context.text import (
     spread,
 )
 from unspool.errors import ContextError
-from unspool.loaders.decode import SNIFF_BYTES, decode, encoding_of_mark, is_binary
+from unspool.loaders.decode import (
+    SNIFF_BYTES,
+    decode,
+    encoding_of_mark,
+    is_binary,
+    is_cut,
+    looks_utf8,
+    not_ascii,
+)
 
-FEW_BROKEN = 1_000
-"""One broken character in so many is a fault of the file, more are another encoding."""
 LONG = (
     "It is read from its file as it is needed, so use it as any str, but in parts: slices,"
     " find, count, `in`, splitlines, re.finditer (the `re` functions take it). What would copy"
@@ -71,9 +77,10 @@ def text_file(path: Path, *, whole_bytes: int = WHOLE_BYTES) -> Context:
 
 def _surveyed(fd: int, text: FileText, *, marked: bool) -> tuple[FileText, str]:
     """Reads all of it once: how many characters there are, and in which encoding."""
-    chars = broken = 0
+    chars = broken = others = 0
     for piece in decoded_pieces(fd, text.start, text.size, text.encoding):
         chars += len(piece)
+        others += not_ascii(piece)
         broken += 0 if piece.isascii() else piece.count("\ufffd")
     told = replace(text, chars=chars)
     if not broken or marked:
@@ -81,7 +88,7 @@ def _surveyed(fd: int, text: FileText, *, marked: bool) -> tuple[FileText, str]:
     broken -= _count(fd, text, "\ufffd".encode())
     if broken <= 0:
         return told, ""
-    if broken * FEW_BROKEN < chars:
+    if looks_utf8(chars, others, broken, is_cut=is_cut(os.pread(fd, 4, text.size - 4))):
         return told, f": {broken:,} bytes that are not UTF-8 were replaced."
     return (
         replace(text, encoding="cp1252", chars=text.size),
@@ -101,18 +108,19 @@ def _count(fd: int, text: FileText, mark: bytes) -> int:
 
 def _sampled(fd: int, text: FileText, *, marked: bool) -> tuple[FileText, str]:
     """Looks at it in places: roughly how many characters there are, and in which encoding."""
-    size, chars, broken = 0, 0, 0
+    size, chars, broken, others = 0, 0, 0, 0
     for at in spread(text.start, text.size):
         data = os.pread(fd, SAMPLE_BYTES, at)
         if not marked:
             data = data.lstrip(bytes(range(0x80, 0xC0)))  # the rest of a character that was cut
         sample = data.decode(text.encoding, "replace")
         size, chars = size + len(data), chars + len(sample)
+        others += not_ascii(sample[:-1])
         broken += sample[:-1].count("\ufffd") - data.count("\ufffd".encode())
     told = replace(text, chars=(text.size - text.start) * chars // max(1, size), exact=False)
     if marked or broken <= 0:
         return told, ""
-    if broken * FEW_BROKEN < chars:
+    if looks_utf8(chars, others, broken, is_cut=False):
         return told, " has bytes that are not UTF-8; they are replaced where they are read."
     return (
         replace(told, encoding="cp1252", chars=text.size),

@@ -48,12 +48,19 @@ func (p *P) Sum() int {
 }
 """
 MARKDOWN = "# One\ntext\n\n## Two\nmore\n\nThree\n=====\nend\n"
+FENCED = (
+    "# One\n```sh\n# no heading\n\n~~~\n# nor this\n```\r\n## Two\n~~~~\n# no\n~~~\n# no\n~~~~\n"
+)
+WINDOWS = "# One\r\ntext\r\n\r\nTwo\r\n===\r\nmore\r\n"
 CSV = 'name,text\na,"first\nsecond"\nb,plain\n'
 
 UNITS = {
     "code": (PYTHON, ["import os", "# How the first", "class Second", "async def third"]),
     "code in braces": (BRACES, ["#include", "// adds", "struct P", "func (p *P)"]),
     "headings": (MARKDOWN, ["# One", "## Two", "Three\n====="]),
+    "headings, not in code": (FENCED, ["# One", "## Two"]),
+    "headings in Windows": (WINDOWS, ["# One", "Two"]),
+    "headings behind a fence that does not end": ("# One\n```\n# no", ["# One"]),
     "sentences": ("It rained. We left! Why? “Who knows.” Mr", ["It", "We", "Why", "“Who", "Mr"]),
     "paragraphs": ("a\nb\n\n\nc\n \nd", ["a\nb", "c", "d"]),
     "records": (CSV, ["name,text", 'a,"first\nsecond"', "b,plain"]),
@@ -66,7 +73,7 @@ UNITS = {
 def test_units_begin_where_they_do(
     text: str, begin: list[str], request: pytest.FixtureRequest
 ) -> None:
-    by = request.node.callspec.id.split()[0]
+    by = request.node.callspec.id.split()[0].strip(",")
     pieces = [piece for piece in unspool.chunks(text, by=by) if piece.strip()]
     assert "".join(unspool.chunks(text, by=by)) == text
     starts = [piece.lstrip() for piece in pieces]
@@ -100,6 +107,16 @@ def test_files_that_fit_in_no_memory_are_searched_and_cut(encoding: str, tmp_pat
     assert list(unspool.search("more", context)) == ["[line 5] more"]
     assert unspool.search("^e", context, spans=True) == [(37, 38, "", "e")]
     assert "".join(unspool.chunks(context, 9)) == MARKDOWN
+
+
+def test_a_fence_that_is_cut_goes_on_in_the_next_piece() -> None:
+    code = "".join(f"# comment {n}\nx = {n}\n" for n in range(3_000))
+    text = f"# One\n```python\n{code}```\n# Two\n{'end ' * 2_000}"
+    pieces = unspool.chunks(text, 10_000, by="headings")
+    assert "".join(pieces) == text
+    assert pieces[-1].startswith("# Two")
+    assert all(len(piece) > 9_900 for piece in pieces[:-2])
+    assert len(unspool.chunks(text, by="headings")) == 2
 
 
 def test_around_a_match_is_around_all_of_it() -> None:

@@ -31,10 +31,11 @@ Ends = Callable[[str], Iterator[int]]
 
 _BLANK = re.compile(r"\n[ \t\r]*\n(?:[ \t\r]*\n)*")
 _HEADING = re.compile(
-    r"(?m)^(?=#{1,6}[ \t]+\S|={3,} .+ ={3,}$|\\(?:part|chapter|(?:sub)*section)\b"
+    r"(?m)^(?=#{1,6}[ \t]+\S|={3,} .+ ={3,}\r?$|\\(?:part|chapter|(?:sub)*section)\b"
     r"|(?:CHAPTER|Chapter|PART|Part|SECTION|Section|ARTICLE|Article|BOOK|Book)[ \t]+[\dIVXLC]+\b"
-    r"|\S.*\n(?:={3,}|-{3,})[ \t]*$)"
+    r"|\S.*\n(?:={3,}|-{3,})[ \t]*\r?$)"
 )
+_FENCE = re.compile(r"(?m)^ {0,3}(`{3,}(?=[^`\n]*$)|~{3,})(.*)$")
 _SENTENCE = re.compile(
     r"[.!?…。！？\n](?:(?<=\n)\s*\n|(?<=[。！？])[」』）]*"
     r"|(?<=[.!?…])[.!?…]*[\"'”’)\]»]*\s+(?=[\"'“‘(\[«]*[^\W_a-z]))"
@@ -96,10 +97,12 @@ class Cutter:
             return _Places(self._texts.begins)
         if by == "records":
             return _Shapes([_records(str(text[:HEAD_CHARS])), _lines])
+        if by == "headings":
+            return _Headings()
         finer: list[Ends] = [_lines, _sentences, _words]
         first: dict[str, list[Ends]] = {
             "lines": finer, "tokens": finer, "paragraphs": [_paragraphs, *finer],
-            "headings": [_headings, _paragraphs, *finer], "sentences": finer[1:],
+            "sentences": finer[1:],
             "code": [_definitions, _paragraphs, *finer], "words": finer[2:], "characters": [],
         }  # fmt: skip
         return _Shapes(first[by])
@@ -239,6 +242,30 @@ def _last(ends: Ends, piece: str, start: int, limit: int) -> int:
     return found[-1] if found else 0
 
 
+class _Headings(_Finder):
+    """Ends at headings; what is within a fence of code is none. Starts are asked for in order."""
+
+    def __init__(self) -> None:
+        self._known, self._fence = 0, ""
+
+    def last(self, text: Any, start: int, limit: int) -> int:
+        return self._from(text, start).last(text, start, limit)
+
+    def first(self, text: Any, start: int) -> int:
+        return self._from(text, start).first(text, start)
+
+    def _from(self, text: Any, start: int) -> _Shapes:
+        """The ends behind `start`, which may be within a fence."""
+        while self._known < start:
+            end = min(start, self._known + HEAD_CHARS)
+            end = int(text.rfind("\n", self._known, end)) + 1 or end
+            _, self._fence = _fenced(str(text[self._known : end]), self._fence)
+            self._known = end
+        fence = self._fence
+        own: Ends = lambda piece: _headings(piece, fence)  # noqa: E731
+        return _Shapes([own, _paragraphs, _lines, _sentences, _words])
+
+
 class _Places(_Finder):
     """Ends at places that are known beforehand; finer ones where there is none."""
 
@@ -366,8 +393,30 @@ def _paragraphs(piece: str) -> Iterator[int]:
     return (match.end() for match in _BLANK.finditer(piece))
 
 
-def _headings(piece: str) -> Iterator[int]:
-    return (match.start() for match in _HEADING.finditer(piece))
+def _headings(piece: str, fence: str) -> Iterator[int]:
+    """Where headings are, in a piece that begins within a fence of code, or in none."""
+    fenced, _ = _fenced(piece, fence)
+    fenced.reverse()
+    for match in _HEADING.finditer(piece):
+        while fenced and fenced[-1][1] <= match.start():
+            fenced.pop()
+        if not (fenced and fenced[-1][0] <= match.start()):
+            yield match.start()
+
+
+def _fenced(piece: str, fence: str) -> tuple[list[tuple[int, int]], str]:
+    """What is within fences in a piece, and the fence that its end is in; `fence` is that of
+    its beginning. Empty: none."""
+    spans, begun = [], 0
+    if "```" in piece or "~~~" in piece:
+        for match in _FENCE.finditer(piece):
+            mark, more = match.groups()
+            if not fence:
+                fence, begun = mark, match.start()
+            elif mark.startswith(fence) and not more.strip():
+                spans.append((begun, match.end()))
+                fence = ""
+    return [*spans, (begun, len(piece))] if fence else spans, fence
 
 
 def _sentences(piece: str) -> Iterator[int]:
@@ -378,7 +427,7 @@ def _words(piece: str) -> Iterator[int]:
     return (match.end() for match in _SPACE.finditer(piece))
 
 
-_ANYWHERE = (_paragraphs, _headings, _sentences, _words)
+_ANYWHERE = (_paragraphs, _sentences, _words)
 """Ends that show without what comes before them, but for its being the start of a line."""
 
 

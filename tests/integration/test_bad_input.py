@@ -335,6 +335,39 @@ def test_links_that_loop_end_somewhere(tmp_path: Path) -> None:
     assert "1 links to folders" in context.notes[1]
 
 
+def test_links_that_lead_out_of_a_folder_are_named_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    top = tmp_path / "given"
+    (top / "in").mkdir(parents=True)
+    (top / "in" / "a.txt").write_text("a")
+    (top / "in" / "out.txt").symlink_to(tmp_path / "secret.txt")
+    (top / "near.txt").symlink_to("in/a.txt")
+    (tmp_path / "given too").symlink_to(top)
+    for folder in (top, tmp_path / "given too"):
+        context = load(folder)
+        assert texts(context) == {"near.txt": "a", "in/a.txt": "a"}
+        assert "in/out.txt (a link that leads out of the folder" in context.notes[0]
+    assert load(top / "in" / "out.txt").value == "secret"
+
+
+def test_a_gitignore_in_an_archive_has_no_say(tmp_path: Path) -> None:
+    packed = formats.zipped({"top/.gitignore": "*.log\n", "top/a.log": "a", "top/b.txt": "b"})
+    (tmp_path / "a.zip").write_bytes(packed)
+    assert list(texts(load(tmp_path))) == ["a.zip/top/a.log", "a.zip/top/b.txt"]
+
+
+def test_what_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "src" / "deep").mkdir(parents=True)
+    for name in ("a.py", "b.py", "deep/c.py"):
+        (tmp_path / "src" / name).write_text(name)
+    (tmp_path / "link").symlink_to(tmp_path / "src")
+    src, once = tmp_path / "src", ["src/a.py", "src/b.py", "src/deep/c.py"]
+    for more in ("src/a.py", "src/*.py", "src/deep", "link", "src/../src/b.py", "link/a.py"):
+        assert list(texts(load([src, tmp_path / more]))) == once, more
+        assert len(texts(load(Files([str(tmp_path / more), str(src)])))) == 3, more
+    assert load([src / "a.py", src / "a.py"]).value == "a.py"
+
+
 def test_what_is_no_regular_file_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as sock:

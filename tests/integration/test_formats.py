@@ -71,6 +71,27 @@ def test_one_text_file_is_one_text(tmp_path: Path) -> None:
     assert (context.value, context.documents) == ("one\r\ntwo", ())
 
 
+HIDDEN = {
+    "an attribute": "<div hidden>no <div>no</div> <p>no <img alt=no> no</div>",
+    "a style": "<p style='color: red; DISPLAY : None'>no<p style='visibility:hidden'>no</p>",
+    "a template": "<template><p>no</p><template>no</template> no</template>",
+    "for those without scripts": "<noscript><p>no</noscript>",
+    "items of a list": "<ul><li hidden>no <li hidden>no <b>no</b></ul>",
+    "a paragraph before a block": "<p hidden>no<div>and</div>",
+    "rows": "<table><tr hidden><td>no<td>no<tr><td hidden>no<td>and</table>",
+    "code": "<pre hidden>no</pre>",
+    "what is not closed": "<section hidden><p>no<ul><li>no</section>",
+}
+
+
+@pytest.mark.parametrize("markup", HIDDEN.values(), ids=HIDDEN.keys())
+def test_what_a_page_hides_is_left_out(tmp_path: Path, markup: str) -> None:
+    page = f"<h1>Head</h1>{markup}<p hidden=until-found>seen <b style='display:block'>too</b></p>"
+    page += "<p data-hidden style='xdisplay:none'>end<ul><li>a<li>b</ul>"
+    seen = one("a.html", page.encode(), tmp_path).value.replace("\n\nand\n", "\n")
+    assert seen == "# Head\n\nseen too\n\nend\n\n- a\n- b\n"
+
+
 def test_html_reads_as_a_page_is_seen(tmp_path: Path) -> None:
     page = (
         "<html><head><title>T</title><style>x</style></head><body><h2>Head</h2><p>One\n <b>two</b>"

@@ -44,12 +44,16 @@ class Choice:
 
 
 class Walk:
-    """Walks one folder. Links to folders are not followed, so that there are no loops."""
+    """Walks one folder. Links to folders are not followed, so that there are no loops; nor are
+    those that lead out of it: who gave the folder did not give what is elsewhere."""
 
     def __init__(self, top: str, files: Files, choice: Choice, room: int = MOST_FILES) -> None:
         self._top, self._files, self._choice, self._room = top, files, choice, room
         self.links = 0
         """To folders, which were not followed."""
+        self.leading_out: list[str] = []
+        """Links to files that are elsewhere."""
+        self._inside = os.path.join(os.path.realpath(top), "")
         self.unreadable: list[str] = []
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
@@ -87,9 +91,16 @@ class Walk:
                     folders.append((entry.path, path + "/", active))
                 elif entry.is_symlink() and _is_folder(entry):
                     self.links += 1
-                elif self._choice.takes(path):
+                elif not self._choice.takes(path):
+                    pass
+                elif entry.is_symlink() and not self._is_inside(entry.path):
+                    self.leading_out.append(path)
+                else:
                     yield path, entry.path
             waiting += reversed(folders)
+
+    def _is_inside(self, link: str) -> bool:
+        return os.path.realpath(link).startswith(self._inside)
 
     def _left_out(self, path: str, is_folder: bool, active: Sequence[tuple[int, Rules]]) -> bool:
         name = path[path.rfind("/") + 1 :]

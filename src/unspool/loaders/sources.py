@@ -118,6 +118,8 @@ class _Reading:
         self._begin_parsing = parser
         self._parser: Parser | None = None
         self._all = Gathering()
+        self._seen: set[str] = set()
+        """Files that were read, where several things were named."""
 
     def in_memory(self, data: bytes) -> Context:
         """One file that is in memory, from standard input say."""
@@ -134,11 +136,13 @@ class _Reading:
         paths = self._files.names
         if not paths:
             raise ContextError("no file was named.")
-        found = [one for path in paths for one in self._resolved(path)]
+        found = list(dict.fromkeys(one for path in paths for one in self._resolved(path)))
         if len(found) == 1 and not os.path.isdir(found[0]) and git.split(found[0]) is None:
             return self._single(found[0], paths)
         common = _common(found)
         for path in found:
+            if len(found) > 1 and git.split(path) is None and not self._is_new(path):
+                continue
             revision = git.split(path)
             if revision is not None:
                 self._revision(
@@ -186,10 +190,20 @@ class _Reading:
             raise ContextError(f"{path!r} cannot be read: {failed.strerror}.") from failed
         return self._all.context([name], single=len(given) == 1)
 
+    def _is_new(self, path: str) -> bool:
+        """Whether this has not been read for something that was named before."""
+        real = os.path.realpath(path)
+        known = real in self._seen
+        self._seen.add(real)
+        return not known
+
     def _folder(self, path: str, lead: str) -> None:
         walk = Walk(path, self._files, self._choice)
         for below, place in walk:
-            self._file(place, lead + below)
+            if not self._seen or self._is_new(place):
+                self._file(place, lead + below)
+        for name in walk.leading_out:
+            self._all.add(Lost(lead + name, "a link that leads out of the folder: name its target"))
         if walk.links:
             self._all.leave_out("links to folders", walk.links)
         for name in walk.unreadable:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from typing import BinaryIO
 
 from .found import Text, whole
 
 _SILENT = frozenset("script style template noscript svg math object iframe".split())
+_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+_UNSEEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.I)
 _BLOCKS = frozenset(
     "address article aside blockquote dd div dl dt fieldset figcaption figure footer form h1 h2 h3"
     " h4 h5 h6 header hr li main nav ol p pre section table tbody tfoot thead title tr ul"
     " caption details summary body".split()
 )
+_CELLS = frozenset(("td", "th", "tr"))
+_ENDED_BY = {
+    "p": _BLOCKS, "li": frozenset(("li",)), "option": frozenset(("option",)), "td": _CELLS,
+    "th": _CELLS, "tr": frozenset(("tr",)), "dt": frozenset(("dt", "dd")),
+    "dd": frozenset(("dt", "dd")),
+}  # fmt: skip
+"""Elements that need no end: what else ends them where it begins."""
 _HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?([A-Za-z0-9_:.-]{1,40})""", re.I)
 _SPACES = re.compile(r"[ \t\r\n\f]+")
@@ -74,8 +83,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """See `HTMLParser`."""
-        if tag in _SILENT:
-            self._silent.append(tag)
+        if self._begins_unseen(tag, dict(attrs)):
+            return
         if tag in _BLOCKS:
             self._break(apart=tag in _HEADINGS or tag in ("p", "table", "ul", "ol", "pre"))
         self._pre += tag == "pre"
@@ -97,14 +106,35 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         """See `HTMLParser`."""
-        if tag in self._silent:
-            del self._silent[self._silent.index(tag) :]
+        if self._silent and self._ends_unseen(tag):
+            return
         if tag in _BLOCKS:
             self._break(apart=tag in _HEADINGS or tag in ("p", "table", "ul", "ol", "pre"))
         if tag == "pre":
             self._pre = max(0, self._pre - 1)
         if tag == "title":
             self._in_title = False
+
+    def _begins_unseen(self, tag: str, attrs: Mapping[str, str | None]) -> bool:
+        """Whether an element that begins is not seen, or in one that is not."""
+        ending = self._silent and tag in _ENDED_BY.get(self._silent[0], ())
+        if ending and all(one in _ENDED_BY for one in self._silent):
+            self._silent.clear()
+        if not self._silent and tag not in _SILENT and not _is_hidden(attrs):
+            return False
+        self._silent += [] if tag in _VOID else [tag]
+        return True
+
+    def _ends_unseen(self, tag: str) -> bool:
+        """Whether the element that ends was not seen; else it is one around those that were
+        not, and ends them too."""
+        if tag in self._silent:
+            del self._silent[len(self._silent) - 1 - self._silent[::-1].index(tag) :]
+            return True
+        if self._silent[0] in _ENDED_BY and tag in _BLOCKS:
+            self._silent.clear()
+            return False
+        return True
 
     def handle_data(self, data: str) -> None:
         """See `HTMLParser`."""
@@ -129,3 +159,10 @@ class Page(HTMLParser):
             self._lines.append(line)
         if apart and self._lines and self._lines[-1]:
             self._lines.append("")
+
+
+def _is_hidden(attrs: Mapping[str, str | None]) -> bool:
+    """Whether a page says of an element itself that nobody sees it."""
+    if "hidden" in attrs and attrs["hidden"] != "until-found":
+        return True
+    return _UNSEEN.search(attrs.get("style") or "") is not None

@@ -110,6 +110,7 @@ class Reading:
         with self._lock:
             if self._context is not None:
                 try:
+                    _check(self._context.value)
                     self._known = self._find(Whole(self._context))
                 except OSError as failed:
                     raise ContextError(
@@ -127,6 +128,16 @@ class Reading:
         read = locator.finish()
         evidence = Behind(whole, read, self._question, self._counted).spans(self._answer)
         return tuple(evidence), _share(whole, read)
+
+
+def _check(value: Any) -> None:
+    """Raises ContextError where a context's file is not what the models have read."""
+    text = getattr(value, "whole", value)
+    if getattr(text, "has_changed", False):
+        raise ContextError(
+            f"{text.path} was changed or replaced after the run began, so nobody can say what of"
+            " it was read. Ask for evidence and coverage before that, or give the text itself."
+        )
 
 
 def _without(question: str, text: str) -> str:

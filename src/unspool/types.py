@@ -359,14 +359,18 @@ class Result:
         found, as for an answer that code has computed. Found when first asked for.
 
         Raises:
-            ContextError: the context was a file, and cannot be read any more.
+            ContextError: the context was a file that cannot be read any more, or was changed.
         """
         return () if self.reading is None else self.reading.evidence
 
     @property
     def coverage(self) -> float:
         """The share of the context's characters that any model read, from 0 to 1: what was
-        shown to a root model or was in the prompt of a sub-call that was answered."""
+        shown to a root model or was in the prompt of a sub-call that was answered.
+
+        Raises:
+            ContextError: as `evidence` does.
+        """
         return 0.0 if self.reading is None else self.reading.coverage
 
     @property

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from unspool.testing.script import Reply
+from unspool.testing.script import ChatRequest, Reply
 from unspool.testing.server import ScriptedServer
 
 LOOK = "```repl\nprint(context[:20])\n```"
@@ -105,6 +105,28 @@ def test_the_lines_that_an_answer_rests_on_are_cited(tmp_path: Path) -> None:
     assert shown.stdout == f"4711\n\n{cited}\n"
     assert result["evidence"][0]["document"] == "b.txt"
     assert 0.5 < result["coverage"] <= 1
+
+
+def test_an_answer_over_a_file_that_was_changed_meanwhile_comes_all_the_same(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "long.txt"
+
+    def answer(request: ChatRequest) -> str:
+        path.write_text("y" * (2 << 20))
+        return "```repl\nFINAL(str(len(context)))\n```"
+
+    with ScriptedServer(answer) as server:
+        shown = []
+        for more in ((), ("--json",)):
+            path.write_text("x" * (2 << 20))
+            arguments = [*asking(server, path), "--cite", "--quiet", *more]
+            shown.append(unspool(*arguments, home=tmp_path, OPENAI_API_KEY="k"))
+    plain, fields = shown[0].stdout.splitlines(), json.loads(shown[1].stdout)
+    assert (plain[0], fields["answer"]) == (str(2 << 20), str(2 << 20))
+    assert "long.txt was changed or replaced" in plain[-1]
+    assert fields["evidence"] is None
+    assert "long.txt was changed or replaced" in fields["evidence_error"]
 
 
 def test_an_answer_without_evidence_says_so(tmp_path: Path, text: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from runs import cell, solve
-from unspool import Context, reading
+from unspool import Context, ContextError, reading
 from unspool.context.source import Document
+from unspool.loaders.files import text_file
 from unspool.testing.script import ChatRequest
 from unspool.types import Span
 
@@ -155,6 +157,41 @@ def test_lines_that_the_answer_names_come_first() -> None:
     ]
     result, _ = solve([*script, script[-1]], TEXT, question="Which courier?")
     assert result.evidence[0].line == 12
+
+
+def rewritten(path: Path) -> None:
+    path.write_text("x" * path.stat().st_size)
+
+
+def replaced(path: Path) -> None:
+    (path.parent / "new").write_text(path.read_text() + "more")
+    (path.parent / "new").replace(path)
+
+
+@pytest.mark.parametrize("change", [rewritten, replaced, Path.unlink])
+@pytest.mark.parametrize("whole_bytes", [1 << 30, 1_000], ids=["in memory", "in its file"])
+def test_a_file_that_is_another_by_then_is_named(
+    tmp_path: Path, change: Callable[[Path], object], whole_bytes: int
+) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text(TEXT * 10)
+    script = [cell("search('vault of Ravenna')"), cell("FINAL('88123')")]
+    result, _ = solve(script, text_file(path, whole_bytes=whole_bytes), question="vault?")
+    change(path)
+    for asked in ("evidence", "coverage"):
+        with pytest.raises(ContextError, match="nobody can say") as raised:
+            getattr(result, asked)
+        assert "long.txt" in str(raised.value)
+
+
+def test_a_file_that_has_only_grown_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text(TEXT * 10)
+    script = [cell("search('vault of Ravenna')"), cell("FINAL('88123')")]
+    result, _ = solve(script, path, question="What opens the vault?")
+    with path.open("a") as file:
+        file.write("more")
+    assert result.evidence[0].text == LINES[777]
 
 
 def test_a_result_can_be_copied_and_sent_on(tmp_path: Path) -> None:

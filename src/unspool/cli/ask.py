@@ -67,16 +67,30 @@ def tell(
         answer = as_text(result.answer)
         print(visible(answer) if sys.stdout.isatty() else answer)
     if cite and not options.json:
-        print("", *map(visible, _cited(result, options.paths) or [NO_EVIDENCE]), sep="\n")
+        why_not = _unknown(result)
+        found = [f"({why_not})"] if why_not else _cited(result, options.paths)
+        print("", *map(visible, found or [NO_EVIDENCE]), sep="\n")
     return {"complete": 0, "failed": 1, "cancelled": 130}.get(result.status, 3)
+
+
+def _unknown(result: Result) -> str:
+    """Why it cannot be told what was read, if so; the answer comes in any case."""
+    try:
+        assert result.coverage >= 0
+    except ContextError as changed:
+        return str(changed)
+    return ""
 
 
 def _fields(result: Result, *, cite: bool) -> dict[str, Any]:
     fields = dataclasses.asdict(dataclasses.replace(result, reading=None))
     del fields["reading"]
-    if cite:
+    why_not = _unknown(result) if cite else ""
+    if cite and not why_not:
         fields["evidence"] = [span._asdict() for span in result.evidence]
         fields["coverage"] = result.coverage
+    elif cite:
+        fields |= {"evidence": None, "coverage": None, "evidence_error": why_not}
     return fields
 
 

@@ -30,6 +30,8 @@ class FileText:
     """In bytes, as it was when the file was looked at."""
     changed_ns: int = field(repr=False, default=0)
     """When the file was last changed, in nanoseconds."""
+    inode: int = field(repr=False, compare=False, default=0)
+    """Which file it was, by its number on the disk."""
     encoding: str = "utf-8"
     start: int = 0
     """Where the text begins, in bytes: behind a byte-order mark."""
@@ -66,6 +68,18 @@ class FileText:
                 f"{self.path} has become shorter since the run began: start the run again."
             )
         return fd
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether other text is there now, for all that can be told without reading it; a file
+        that has only grown still has the same.
+
+        Raises:
+            OSError: nothing is there.
+        """
+        found = os.stat(self.path)
+        has_grown = found.st_ino == self.inode and found.st_size > self.size
+        return found.st_mtime_ns != self.changed_ns and not has_grown
 
     def pieces(self) -> Iterator[str]:
         """All of the text in order, decoded; what is broken is U+FFFD.

@@ -63,6 +63,7 @@ def text_file(path: Path, *, whole_bytes: int = WHOLE_BYTES) -> Context:
             str(path.absolute()),
             size,
             found.st_mtime_ns,
+            found.st_ino,
             encoding or "utf-8",
             start,
             whole_bytes=whole_bytes,

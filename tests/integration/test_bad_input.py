@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import random
 import shutil
@@ -89,10 +91,14 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_read(
     assert said in note
 
 
-def test_of_a_log_that_is_cut_off_what_comes_before_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("ending", "packed"), [("gz", gzip), ("bz2", bz2), ("xz", lzma)])
+def test_of_a_log_that_is_cut_off_what_comes_before_is_read(
+    tmp_path: Path, ending: str, packed: Any
+) -> None:
     lines = b"".join(b"line %d\n" % n for n in range(200_000))
-    context = beside_a_good_file(tmp_path, "a.log.gz", gzip.compress(lines)[:-20_000])
-    found = texts(context)["a.log.gz"]
+    data = packed.compress(lines)
+    context = beside_a_good_file(tmp_path, f"a.log.{ending}", data[: -len(data) // 25])
+    found = texts(context)[f"a.log.{ending}"]
     assert found.encode() == lines[: len(found)]
     assert len(found) > MB
     assert "what comes before was read" in context.notes[0]

@@ -17,6 +17,7 @@ from unspool import Context, ContextError
 from unspool.context.parts import part as part_of
 from unspool.context.text import FileText
 from unspool.loaders.files import text_file
+from unspool.parsing import load
 from unspool.sandboxes.memory import SharedContext
 from unspool.sandboxes.texts import opened
 from unspool.sandboxes.worker.textmap import mapped
@@ -134,6 +135,23 @@ async def test_what_would_fill_the_memory_says_what_to_do_instead(
     seen = await (await open_repl(long_text(tmp_path / "text", LINES.encode())))(code)
     assert "TooLarge" in seen.error
     assert idiom in seen.error
+
+
+async def test_a_gigabyte_on_one_line(open_repl: OpenRepl, tmp_path: Path) -> None:
+    with (tmp_path / "text").open("wb") as file:
+        file.write(b"it begins; " * 1_000)
+        file.seek(1 << 30)  # what is between takes no room
+        file.write("the code is 7731 ✓".encode())
+    run = await open_repl(load(tmp_path / "text"))
+    size = (1 << 30) + 18
+    seen = await run("print((len(context), context[:11], context[-6:], context[1 << 29]))")
+    assert seen.stdout.text == f"{(size, 'it begins; ', '7731 ✓', chr(0))}\n"
+    seen = await run("import re\nm = re.search(r'code is (\\d+)', context)\nprint(m.span(), m[1])")
+    assert seen.stdout.text == f"({(1 << 30) + 4}, {(1 << 30) + 16}) 7731\n"
+    seen = await run("some = chunks(5_000)\nprint([len(some[n]) for n in range(4)], some[0][:9])")
+    assert seen.stdout.text == "[4997, 4994, 1009, 5000] it begins\n"
+    seen = await run("print(next(iter(context.split('\\n'))))")
+    assert "take a slice" in seen.error
 
 
 UNLIKE_STR = {

@@ -548,7 +548,7 @@ async def test_search_gives_positions_and_the_text_around_where_asked(open_repl:
         ["found", "found"]
     )
     assert (await run("search('here', around=9)[0]")).value.text == (
-        "'[b line 1] ==\\nfound here\\nand'"
+        "'[b line 1] ==\\nfound here\\nand foun'"
     )
     assert (await run("search('^and')")).value.text == "[b line 2] and found there"
     assert (await run("search('nowhere', spans=True)")).value.text == "[]"

@@ -6,7 +6,7 @@ library alone.
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Test = Callable[[str], object]
 
@@ -32,27 +32,50 @@ def asked(question: str) -> str:
     question = question.lower()
     if re.search(r"\bhow (?:many|often)\b|\bnumber of\b|\bcount\b", question):
         return "number"
-    every = r"\b(?:all|every|each|both|list|name the|leave out|leaving out)\b"
-    return "list" if re.search(every, question) else "text"
+    every = r"\b(?:all|every|each|both|list|leave out|leaving out)\b"
+    several = r"^(?:what|which|who) (?:are|were)\b|^(?:which|what) \w+(?:s|es|ren)? (?:are|were)\b"
+    return "list" if re.search(rf"{every}|{several}", question) else "text"
 
 
-def condition(text: str, lines: Callable[[], Iterable[str]]) -> Test:
+def names(text: str) -> list[str]:
+    """What a text names: what it quotes, names of several words or one, ids."""
+    quoted = re.findall(r"[\"“‘]([^\"”’]{2,80})[\"”’](?!\w)", text)
+    named = re.findall(r"(?<![.?!]\s)(?<!^)\b[A-Z][\w'-]*(?:\s+(?:[A-Z][\w'-]*|&(?=\s)))*", text)
+    ids = re.findall(r"\b(?=\w*[^\W\d])\w+(?:[-_]\w+)+\b|\b(?=[A-Z]*\d)[A-Z\d]{4,}\b", text)
+    return [one for one in dict.fromkeys((*quoted, *named, *ids)) if len(one) > 2]
+
+
+def enumerated(question: str) -> list[str]:
+    """The things that a question asks about one after the other: `A, B and C`."""
+    thing = (
+        r"(?:[A-Z\d][\w'.-]*|&|\w+(?:[-_]\w+)+)(?: (?:[A-Z\d][\w'.-]*|&|[a-z]+(?=[,?.;:]| and )))*"
+    )
+    found = re.search(rf"({thing}(?:, {thing})+,? and {thing}|{thing} and {thing})", question)
+    if not found:
+        return []
+    listed = [one.strip() for one in re.split(r", and |, | and ", found[1])]
+    return list(dict.fromkeys(listed)) if len(listed) > 1 else []
+
+
+def condition(text: str, lines: Callable[[], Iterable[str]], question: str = "") -> Test:
     """How to tell whether a line fulfils a condition, such as `DEBUG`, `status = 200`,
-    `took > 1900 ms`, `not closed`: of the ways to read it, the strictest that any line fulfils."""
+    `took > 1900 ms`, `not closed`: of the ways to read it, the strictest that any line fulfils.
+    The question may say the unit that a number lacks."""
     text = text.strip()
     negated = NEGATION.match(text)
     if negated:
-        inner = condition(text[negated.end() :], lines)
+        inner = condition(text[negated.end() :], lines, question)
         return lambda line: not inner(line)
-    readings = list(ways(text))
+    readings = list(ways(text, question))
     return next((way for way in readings if any(map(way, lines()))), readings[0])
 
 
-def ways(text: str) -> Iterator[Test]:
+def ways(text: str, question: str = "") -> Iterator[Test]:
     """The ways to read a condition, the strictest first."""
     compared = COMPARED.fullmatch(text)
     if compared:
-        yield from _comparisons(compared)
+        said = re.search(rf"(?<!\w){re.escape(compared['number'])} ?([a-z%]+)", question)
+        yield from _comparisons(compared, compared["unit"] or (said[1] if said else ""))
     values = [text]
     label, parted, value = _parted(text)
     if parted:
@@ -77,7 +100,7 @@ def _parted(text: str) -> tuple[str, bool, str]:
     return parts[0].strip("\"' "), True, parts[1].strip("\"' ")
 
 
-def _comparisons(compared: "re.Match[str]") -> Iterator[Test]:
+def _comparisons(compared: "re.Match[str]", unit: str) -> Iterator[Test]:
     sign, number = SIGNS[compared["sign"].lower()], _number(compared["number"])
     words = compared["label"].strip(" \"'").split()
 
@@ -91,29 +114,38 @@ def _comparisons(compared: "re.Match[str]") -> Iterator[Test]:
         return holds
 
     # Of `request took > 5`, lines may have the last word alone.
-    for at in range(len(words)):
-        label = re.escape(" ".join(words[at:]))
-        yield test(rf"(?<!\w){label}[\"']?\W{{0,4}}?({NUMBER})")
-    for unit in dict.fromkeys((compared["unit"], *reversed(words))):
-        if unit:
-            yield test(rf"({NUMBER})\s?{re.escape(unit)}(?!\w)")
+    labels = [re.escape(" ".join(words[at:])) for at in range(len(words))]
+    after = [rf"(?<!\w){label}[\"']?\W{{0,4}}?({NUMBER})" for label in labels]
+    units = [re.escape(one) for one in dict.fromkeys((unit, *reversed(words))) if one]
+    if unit:
+        yield from (test(rf"{pattern}\s?{units[0]}(?!\w)") for pattern in after)
+        yield test(rf"({NUMBER})\s?{units[0]}(?!\w)")
+    yield from map(test, after)
+    yield from (test(rf"({NUMBER})\s?{one}(?!\w)") for one in units)
 
 
 def _number(text: str) -> float:
     return float(text.replace(",", ""))
 
 
-def taken(lines: Iterable[str], example: str, home: str) -> list[str]:
-    """What each line has in the place that `example` has in the line `home`."""
-    lines = list(lines)
-    best: list[str] = []
-    for pattern in _places(example, home):
-        found = [match[1] for line in lines if (match := pattern.search(line))]
-        if len(found) > len(best):
-            best = found
-        if len(best) >= 0.98 * len(lines):
-            break
-    return list(dict.fromkeys(best))
+def taken(lines: Sequence[str], examples: Sequence[tuple[str, str]]) -> list[str]:
+    """What each line has in the place that examples have in theirs: pairs of a line and what is
+    taken of it. Nothing where no pattern fits most of the examples."""
+    known = [(home, _whole(home, one)) for home, one in examples if one and one in home]
+    for home, example in known:
+        for pattern in _places(example, home):
+            same = sum(1 for line, one in known if (m := pattern.search(line)) and m[1] == one)
+            found = [match[1] for line in lines if (match := pattern.search(line))]
+            if 2 * same > len(examples) and len(found) >= 0.95 * len(lines):
+                return list(dict.fromkeys(found))
+    return []
+
+
+def _whole(home: str, example: str) -> str:
+    """An example with what belongs to its first and last word in the line that it is from."""
+    inner = rf"(?:\w+[/.@-])*{re.escape(example)}(?:[/.@-]?\w+)*"
+    found = re.search(rf"(?<![\w]){inner}", home)
+    return found[0] if found else example
 
 
 def _places(example: str, home: str) -> Iterator["re.Pattern[str]"]:
@@ -123,9 +155,6 @@ def _places(example: str, home: str) -> Iterator["re.Pattern[str]"]:
     fixed = letters[0] if letters else ""
     strict = re.escape(fixed) + _shape(example[len(fixed) :])
     at = home.find(example)
-    if at < 0:  # the name of a field, perhaps
-        yield re.compile(rf"(?<!\w){re.escape(example)}[\"']?\W{{1,4}}([^\s,;|\"']+)", re.I)
-        return
     before, after = home[:at], home[at + len(example) :][:1]
     left = re.search(r"[^\W\d_]*\W{0,4}$", before)
     edge = re.escape(left[0]) if before and left else "^"

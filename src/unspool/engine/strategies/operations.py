@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from unspool.engine.strategies.conditions import asked, condition, taken
+from unspool.engine.strategies.conditions import asked, condition, names, taken
 
 SHOWN = 8
 """Lines shown for one search."""
@@ -21,6 +21,13 @@ MOST_READ = 3_000
 """Lines that are read one by one."""
 LOOKED_AT = 2_000
 """Of the lines that were chosen, to see what else tells them apart."""
+HOPS, RARE = 4, 6
+"""Names that are followed from one line, and in how many lines at most each may be."""
+LONG = 5
+"""Letters from which on a word of the question may be a condition, capital or not."""
+SAMPLES = 3
+"""Lines that a model is asked about, to see what is to be taken of all."""
+COPY = "Copy it from the text word for word, and write nothing else."
 FACT = re.compile(r"\w[\w.,:/'-]*")
 
 
@@ -34,28 +41,53 @@ class Steps:
         search: Callable[..., Any],
         chunks: Callable[..., Any],
         ask_each: Callable[..., Any],
+        ask_all: Callable[..., Any],
         final: Callable[[Any], None],
         tell: Callable[[str], None] = print,
     ) -> None:
         self._context, self._question = context, question
-        self._search, self._chunks, self._ask_each = search, chunks, ask_each
+        self._search, self._chunks = search, chunks
+        self._ask_each, self._ask_all = ask_each, ask_all
         self._final, self._tell = final, tell
         self._asks = asked(question)
         self._shown: dict[str, None] = {}
+        self._hops: dict[str, list[str]] = {}
         self._warned: set[str] = set()
         self.found: list[str] = []
 
     def look(self, *wanted: str) -> None:
-        """Shows the lines nearest to the first text, and one or two for each of the others."""
+        """Shows the lines nearest to the first text, with what else is said of what the nearest
+        one names, and one or two for each of the other texts."""
         lines: dict[str, None] = {}
         for number, text in enumerate(wanted):
             limit = 2 if number else SHOWN
-            exact = list(self._search(re.escape(text), limit)) if number else []
+            exact = self._lines_with(text, limit) if number else []
             words = re.findall(r"\w[\w.:/-]*", text)
-            found = exact or (self._search(words, limit) if words else [])
+            found = exact or (list(self._search(words, limit)) if words else [])
+            if not number and self._asks == "text" and found:
+                lines[found[0]] = None
+                lines.update(dict.fromkeys(self._next_hop(found[0])))
+                found = found[: SHOWN - 2]
             lines.update(dict.fromkeys(found))
         if not self._show(lines):
             self._tell("The lines above are all there is of it. If they have the answer, give it.")
+
+    def each(self, *things: str) -> None:
+        """Answers for each of several things by itself, from the lines that name it."""
+        prompts, known = [], []
+        for thing in things:
+            lines = self._lines_with(thing, 4)
+            if not lines:
+                return
+            known.append("\n".join(map(_unplaced, lines)))
+            ask = f"{known[-1]}\n\n{self._question}\n\nAnswer for {thing} alone. {COPY}"
+            prompts.append(ask)
+        replies = [str(one).strip().strip(".") for one in self._ask_all(prompts)]
+        for thing, reply, text in zip(things, replies, known):  # noqa: B905
+            self._tell(f"{thing}: {reply}")
+            if any(fact.lower() not in text.lower() for fact in _facts(reply)):
+                return
+        self._final("; ".join(f"{a}: {b}" for a, b in zip(things, replies)))  # noqa: B905
 
     def count(self, *where: str) -> None:
         """Counts the lines that fulfil all conditions."""
@@ -67,13 +99,18 @@ class Steps:
         elif self._asks == "number":
             self._final(len(self.found))
 
-    def collect(self, like: str, *where: str) -> None:
-        """Takes of each line that fulfils all conditions what stands in it where `like` does in
-        its own."""
+    def collect(self, *where: str) -> None:
+        """Takes of each line that fulfils all conditions what the question asks for. A model
+        says of a few lines what that is; the rest follows from where it stands in them."""
         lines = self._chosen(where)
-        known = itertools.chain(map(_unplaced, self._shown), self._units())
-        home = next((line for line in known if like and like in line), "")
-        self.found = (taken(lines, like, home) if like else []) or list(dict.fromkeys(lines))
+        few = [lines[len(lines) * at // SAMPLES] for at in range(min(SAMPLES, len(lines)))]
+        ask = (
+            f"\n\nThis is one of many lines. {self._question}\nOf this line alone, that is: {COPY}"
+        )
+        prompts = [line + ask for line in few]
+        said = [str(one).strip().strip("\"'") for one in self._ask_all(prompts)] if few else []
+        pairs = list(zip(few, said))  # noqa: B905
+        self.found = taken(lines, pairs) or list(dict.fromkeys(lines))
         self._tell(f"{len(self.found):,} found: {', '.join(self.found[:5])} ...")
         if not self._doubtful(where, "list") and self._asks != "number":
             self._final(self.found)
@@ -97,8 +134,7 @@ class Steps:
         """Ends with an answer, if what was shown bears it out; else shows what else there is."""
         text = str(text).strip()
         known = "\n".join(self._shown).lower() + self._question.lower()
-        facts = [word.rstrip(".,:") for word in FACT.findall(text)]
-        unseen = [fact for fact in facts if _is_fact(fact) and fact.lower() not in known]
+        unseen = [fact for fact in _facts(text) if fact.lower() not in known]
         if unseen and self._once("unseen", f"No line above has {unseen[0]!r}. The nearest:"):
             self.look(text, *unseen[:2])
         elif not self._more_of(text):
@@ -108,14 +144,28 @@ class Steps:
         """Shows, of what was found, what else the text says: the question may ask for that."""
         if self._asks == "number" or not 2 < len(name) < 100 or len(self._warned) > SHOWN:
             return False
-        lines = [one for one in self._search(re.escape(name), SHOWN) if name in one]
-        new = [one for one in lines if one not in self._shown]
-        if not 0 < len(new) <= OTHERS:
-            return False
+        new = [one for one in self._lines_with(name, SHOWN) if one not in self._shown]
+        lines = self._hops.get(name) or new
         told = f"The text says more of {name!r}. If the question asks for that, answer with it:"
-        if not self._once(f"more of {name}", told):
+        if not 0 < len(lines) <= OTHERS or not self._once(f"more of {name}", told):
             return False
-        return bool(self._show(new))
+        for line in lines:
+            self._tell(line)
+        self._shown.update(dict.fromkeys(lines))
+        return True
+
+    def _next_hop(self, line: str) -> list[str]:
+        """Lines about what a line names and the question does not, where there are few."""
+        asked, line = self._question.lower(), _unplaced(line)
+        for name in [one for one in names(f"- {line}") if one.lower() not in asked][:HOPS]:
+            if len(self._search(re.escape(name), RARE + 1, spans=True)) <= RARE:
+                others = [one for one in self._lines_with(name, OTHERS) if _unplaced(one) != line]
+                self._hops[name] = others
+        return [one for others in self._hops.values() for one in others][: SHOWN // 2]
+
+    def _lines_with(self, text: str, limit: int) -> list[str]:
+        found = self._search(re.escape(text), limit)
+        return [line for line in found if text.lower() in line.lower()]
 
     def _units(self) -> Iterator[str]:
         """The lines of the context, or the items of a list."""
@@ -128,7 +178,7 @@ class Steps:
 
     def _chosen(self, where: Sequence[str]) -> list[str]:
         """The lines that fulfil all conditions; says of each how many fulfil it alone."""
-        tests = [condition(one, self._units) for one in where]
+        tests = [condition(one, self._units, self._question) for one in where]
         alone = dict.fromkeys(where, 0)
         lines = []
         for line in self._units():
@@ -161,11 +211,11 @@ class Steps:
         names: perhaps one was forgotten."""
         said, sample = " ".join(where).lower(), self.found[:LOOKED_AT]
         for word in dict.fromkeys(re.findall(r"[\w.:/-]*\w", self._question)):
-            if word.lower() in said or not _is_fact(word):
+            if word.lower() in said or not (_is_fact(word) or len(word) >= LONG):
                 continue
             test = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)").search
             number = sum(1 for line in sample if test(line))
-            if 0 < number < 0.9 * len(sample):
+            if (1 if _is_fact(word) else RARE) <= number < 0.9 * len(sample):
                 yield word, number
 
     def _show(self, lines: Iterable[str]) -> list[str]:
@@ -187,6 +237,10 @@ class Steps:
 
 def _unplaced(line: str) -> str:
     return re.sub(r"^\[[^\]]*line \d+\] ", "", line)
+
+
+def _facts(text: str) -> list[str]:
+    return [word.rstrip(".,:") for word in FACT.findall(text) if _is_fact(word)]
 
 
 def _is_fact(word: str) -> bool:

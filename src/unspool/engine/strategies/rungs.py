@@ -60,14 +60,14 @@ class Rung:
 def ladder(spec: RunSpec, context: Context, parts: Parts) -> list[Rung]:
     """The ways to go, the first first. A mode that the user has chosen is the only one."""
     profile, asks = parts.profile_of(parts.root), spec.max_depth > spec.depth
-    made: Mapping[Way, Callable[[], Rung]] = {
-        "direct": lambda: _direct(spec, context),
-        "rlm": lambda: Rung("rlm", parts.pack, stumbles=_patience(profile)),
+    made: Mapping[Way, Callable[[], list[Rung]]] = {
+        "direct": lambda: [_direct(spec, context)],
+        "rlm": lambda: [Rung("rlm", parts.pack, stumbles=_patience(profile))],
         "guided": lambda: _guided(spec),
-        "mapreduce": lambda: _pieces(spec, parts),
+        "mapreduce": lambda: [_pieces(spec, parts)],
     }
     if spec.mode != "auto":
-        return [made[spec.mode]()]
+        return made[spec.mode]()
     order: list[Way] = ["rlm", "guided", "mapreduce"]
     order = order[order.index(profile.strategy) :]
     if profile.strategy == "rlm" and _patience(profile) is None:
@@ -76,7 +76,7 @@ def ladder(spec: RunSpec, context: Context, parts: Parts) -> list[Rung]:
         order.remove("mapreduce")
     if _fits(context, profile):
         order.insert(0, "direct")
-    return [made[way]() for way in order]
+    return [rung for way in order for rung in made[way]()]
 
 
 def _patience(profile: Profile) -> int | None:
@@ -119,17 +119,21 @@ def _direct(spec: RunSpec, context: Context) -> Rung:
     )
 
 
-def _guided(spec: RunSpec) -> Rung:
-    asks = asked(spec.question)
-    return Rung(
+def _guided(spec: RunSpec) -> list[Rung]:
+    asks, calls = asked(spec.question), spec.max_depth > spec.depth
+    begin, each = steps.operations(), steps.one_by_one(spec.question)
+    chosen = Rung(
         "guided",
         load("guided"),
         steps.read,
         (f"asks-{asks}",),
-        steps.schema(asks, labels=spec.max_depth > spec.depth),
-        first=(steps.operations(), steps.first_look(spec.question)),
+        steps.schema(asks, labels=calls),
+        first=(begin, steps.first_look(spec.question)),
         stumbles=3,
     )
+    if not (each and calls):
+        return [chosen]
+    return [Rung("guided", chosen.pack, programme=(begin, each)), chosen]
 
 
 def _pieces(spec: RunSpec, parts: Parts) -> Rung:

@@ -11,6 +11,7 @@ from typing import Any
 
 from unspool.engine.cells import Reply
 from unspool.engine.cells import parse as parse_code
+from unspool.engine.strategies.conditions import enumerated, names
 
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
@@ -26,12 +27,12 @@ def _step(do: str, **fields: Any) -> dict[str, Any]:
     }
 
 
-_EVERY = (_step("answer", text=_TEXT), _step("look", **{"for": _TEXT}))
-_COUNT, _LIST = _step("count", where=_TEXTS), _step("list", where=_TEXTS, like=_TEXT)
+_ANSWER, _LOOK = _step("answer", text=_TEXT), _step("look", **{"for": _TEXT})
+_COUNT, _LIST = _step("count", where=_TEXTS), _step("list", where=_TEXTS)
 _LABEL = _step("label", ask=_TEXT, options=_TEXTS, count=_TEXT)
 
 _SOURCES = ("conditions.py", "operations.py")
-_IMPORTED = "from unspool.engine.strategies.conditions import asked, condition, taken\n"
+_IMPORTED = "from unspool.engine.strategies.conditions import asked, condition, names, taken\n"
 _WRITE = 'Nothing was done: write one step as JSON, like {"do": "look", "for": "..."}.'
 
 
@@ -39,7 +40,8 @@ def schema(asks: str, *, labels: bool) -> Mapping[str, Any]:
     """What a reply has to be, where the server can hold its model to it: one of the steps that
     may answer a question that asks for this. `labels`: models may be called."""
     own = {"number": [_COUNT, *([_LABEL] if labels else [])], "list": [_LIST]}.get(asks, [])
-    return {"anyOf": [*_EVERY, *own]}
+    every = (_LOOK,) if asks == "list" else (_ANSWER, _LOOK)
+    return {"anyOf": [*every, *own]}
 
 
 @cache
@@ -47,7 +49,8 @@ def operations() -> str:
     """The code of the steps, with the object that carries them out."""
     sources = [files(__package__).joinpath(name).read_text("utf-8") for name in _SOURCES]
     code = "\n\n".join(source.replace(_IMPORTED, "") for source in sources)
-    return f"{code}\n\nsteps = Steps(context, question, search, chunks, ask_each, FINAL)"
+    given = "context, question, search, chunks, ask_each, llm_query_batched, FINAL"
+    return f"{code}\n\nsteps = Steps({given})"
 
 
 def first_look(question: str) -> str:
@@ -55,12 +58,10 @@ def first_look(question: str) -> str:
     return f"steps.look({', '.join(map(repr, (question, *names(question))))})"
 
 
-def names(question: str) -> list[str]:
-    """What a question names: of each, the lines that are nearest have to be seen."""
-    quoted = re.findall(r"[\"'“‘]([^\"'”’]{2,80})[\"'”’](?!\w)", question)
-    named = re.findall(r"(?<![.?!]\s)(?<!^)\b[A-Z][\w'-]*(?:\s+(?:[A-Z][\w'-]*|&))*", question)
-    coded = re.findall(r"\b[\w./:-]*\d[\w./:-]*\b", question)
-    return list(dict.fromkeys(one for one in (*quoted, *named, *coded) if len(one) > 2))[:8]
+def one_by_one(question: str) -> str:
+    """The cell that answers for each of the things that a question lists; empty: it lists none."""
+    listed = enumerated(question)
+    return f"steps.each({', '.join(map(repr, listed))})" if listed else ""
 
 
 def read(text: str) -> Reply:
@@ -93,8 +94,7 @@ def _cell(step: Mapping[str, Any]) -> str:
         case {"do": "count", "where": [*where]} if where:
             return f"steps.count({', '.join(repr(str(one)) for one in where)})"
         case {"do": "list", "where": [*where]}:
-            parts = [repr(str(step.get("like", ""))), *(repr(str(one)) for one in where)]
-            return f"steps.collect({', '.join(parts)})"
+            return f"steps.collect({', '.join(repr(str(one)) for one in where)})"
         case {"do": "label", "ask": str(ask), "options": [*options]} if len(options) > 1:
             given = [str(one) for one in options]
             return f"steps.label({ask!r}, {given!r}, {str(step.get('count', ''))!r})"

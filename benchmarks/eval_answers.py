@@ -1,0 +1,201 @@
+"""Answers as lines of a file, from which everything else is counted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import unspool
+from unspool.events import CallEnded, CallStarted, Event
+from unspool.schema.items import TEXT, packed_answers
+from unspool.tasks import VERSION, Task
+from unspool.tasks.messages import GENERATED, REAL
+from unspool.types import Result
+
+Line = dict[str, Any]
+LONG_CHARS = 600
+"""An answer that is longer as JSON is kept by its beginning, its length and its hash."""
+NONE_SAID = "-"
+
+
+class Answers:
+    """A folder with one file of answers for each model."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def lines(self) -> list[Line]:
+        """All that is kept. The end of a file that was cut off in the middle of a line is left
+        out: that question is asked again."""
+        found = []
+        for path in sorted(self.folder.glob("*.jsonl")):
+            for text in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    found.append(json.loads(text))
+                except ValueError:
+                    continue
+        return found
+
+    def add(self, line: Line) -> None:
+        """Keeps one more, at once and for good."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^\w.-]+", "-", line["model"]).strip("-.") or "model"
+        with (self.folder / f"{name}.jsonl").open("a+b") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                whole = file.read(1) == b"\n"
+                file.write(b"" if whole else b"\n")
+            file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def key_of(line: Line) -> tuple[Any, ...]:
+    """What is not asked twice."""
+    return tuple(line[name] for name in ("row", "seed", "chars", "model", "mode"))
+
+
+def line_of(task: Task, result: Result, **about: object) -> Line:
+    """What is kept of one answer."""
+    usage = result.usage
+    return {
+        **about,
+        "seed": task.seed,
+        "kind": task.kind,
+        "domain": task.domain,
+        "shape": task.shape,
+        "question": task.question,
+        "expected": clipped(task.expected),
+        "answer": clipped(result.answer),
+        "score": round(task.score(result.answer), 4),
+        "status": result.status,
+        "error": result.error[:300],
+        "ways": result.ways,
+        "turns": len(result.turns),
+        "seconds": round(result.seconds, 2),
+        "tokens": usage.tokens,
+        "input_tokens": usage.input_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "output_tokens": usage.output_tokens,
+        "calls": usage.calls,
+        "pack": result.pack,
+        "unspool": unspool.__version__,
+        "code": code(),
+        "tasks": VERSION,
+        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def clipped(value: object) -> object:
+    """A value as JSON has it; of a long one its beginning, its length and its hash."""
+    text = json.dumps(value, ensure_ascii=False, default=_plain)
+    if len(text) <= LONG_CHARS:
+        return json.loads(text)
+    sha256 = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return {"begins": text[: LONG_CHARS // 2], "chars": len(text), "sha256": sha256}
+
+
+def code() -> str:
+    """A hash of unspool's own files: which code gave an answer."""
+    global _code
+    if not _code:
+        root = Path(unspool.__file__).parent
+        found = hashlib.sha256()
+        for path in sorted([*root.rglob("*.py"), *root.rglob("*.toml")]):
+            found.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+        _code = found.hexdigest()[:12]
+    return _code
+
+
+_code = ""
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=str)
+    return str(value)
+
+
+class Labelled:
+    """What the sub-calls of a run have said of each message, and how right that is."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._labels = sorted(set(task.labels))
+        self._prompts: dict[int, str] = {}
+        self._said: dict[str, str] = {}
+
+    def see(self, event: Event) -> None:
+        """Takes an event of the run in."""
+        if isinstance(event, CallStarted):
+            earlier = [message.content for message in event.before if message.role == "user"]
+            self._prompts[event.call] = "\n".join([*earlier, event.prompt])
+        elif isinstance(event, CallEnded) and not event.error:
+            self.said(self._prompts.pop(event.call, ""), event.reply)
+
+    def said(self, prompt: str, reply: str) -> None:
+        """Takes in what was replied to a prompt: about one message, or about numbered ones."""
+        numbered = re.findall(r"^\[(\d+)\] (.*)$", prompt, re.M)
+        if len(numbered) > 1:
+            for at, answer in packed_answers(reply, len(numbered), TEXT).items():
+                self._note(numbered[at][1], str(answer))
+            return
+        here = [item for item in set(self._task.items) if item in prompt]
+        longest = max(here, key=len, default="")
+        if longest and all(item in longest for item in here):
+            self._note(longest, reply)
+
+    def _note(self, item: str, reply: str) -> None:
+        words = set(re.findall(r"\w+", reply.casefold()))
+        named = [label for label in self._labels if label.casefold() in words]
+        if len(named) == 1:
+            self._said[item] = named[0]
+
+    @property
+    def share(self) -> float:
+        """Of how many messages a label is known."""
+        items = self._task.items
+        return sum(item in self._said for item in items) / max(1, len(items))
+
+    def kept(self, source: str) -> Line:
+        """The label of each message by its place in `labels`, in the order of the text; the
+        true ones and those that were said."""
+        of = {label: f"{n:x}" for n, label in enumerate(self._labels)}
+        said = (of.get(self._said.get(item, ""), NONE_SAID) for item in self._task.items)
+        return {
+            "from": source,
+            "labels": self._labels,
+            "true": "".join(of[label] for label in self._task.labels),
+            "said": "".join(said),
+            "asked": asked(self._task),
+        }
+
+
+def asked(task: Task) -> str | None:
+    """The label whose messages a question counts."""
+    ways = (way for way in (*GENERATED, *REAL) if way.name == task.domain)
+    meanings = {label: text for way in ways for label, text in way.meanings.items()}
+    return next((label for label, text in meanings.items() if text in task.question), None)
+
+
+def spans(numbers: Sequence[int]) -> str:
+    """Sorted numbers, those that follow each other as first-last."""
+    return ", ".join(str(a) if a == b else f"{a:,}-{b:,}" for a, b in _spans(numbers))
+
+
+def _spans(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    first = last = None
+    for number in numbers:
+        if first is None or last is None or number != last + 1:
+            if first is not None and last is not None:
+                yield first, last
+            first = number
+        last = number
+    if first is not None and last is not None:
+        yield first, last

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval_answers import Answers, Labelled, Line, key_of, line_of
+from eval_answers import Answers, Line, key_of, line_of
+from eval_labels import Labelled, apart
 from eval_rows import FIRST, ROWS, Row, chosen
 from eval_table import write
 
@@ -58,7 +59,7 @@ class Evaluation:
         rows = chosen(options.rows, options.sizes, options.seconds, self._data)
         for number in range(options.questions):
             for row in rows:
-                mode: Mode = "direct" if row.plain else options.mode
+                mode: Mode = "direct" if row.plain or row.apart else options.mode
                 yield Asked(row, number, options.seeds + number, mode)
 
     def run(self) -> None:
@@ -78,12 +79,14 @@ class Evaluation:
 
     def _answer(self, asked: Asked, about: Line) -> Line:
         task = asked.row.task(asked.number, asked.seed, self._data)
-        labelled = Labelled(task) if task.items else None
         about = {**about, "length": len(task.context)}
-        line = line_of(task, self._result(asked, task, labelled), **about)
-        if labelled is not None:
-            line["labelled"] = labelled.kept("run")
-        return line
+        labelled = Labelled(task) if task.items else None
+        if asked.row.apart:
+            result, labelled = apart(task, self._options.model, self._options.base_url)
+            line = line_of(task, result, **about) | {"expected": None, "score": result.answer}
+        else:
+            line = line_of(task, self._result(asked, task, labelled), **about)
+        return line if labelled is None else {**line, "labelled": labelled.kept()}
 
     def _result(self, asked: Asked, task: Task, labelled: Labelled | None) -> Result:
         stream = self._rlm(asked).stream(task.question, task.context)

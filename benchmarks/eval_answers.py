@@ -12,16 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import unspool
-from unspool.events import CallEnded, CallStarted, Event
-from unspool.schema.items import TEXT, packed_answers
 from unspool.tasks import VERSION, Task
-from unspool.tasks.messages import GENERATED, REAL
 from unspool.types import Result
 
 Line = dict[str, Any]
 LONG_CHARS = 600
 """An answer that is longer as JSON is kept by its beginning, its length and its hash."""
-NONE_SAID = "-"
 
 
 class Answers:
@@ -120,68 +116,6 @@ def _plain(value: object) -> object:
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=str)
     return str(value)
-
-
-class Labelled:
-    """What the sub-calls of a run have said of each message, and how right that is."""
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._labels = sorted(set(task.labels))
-        self._prompts: dict[int, str] = {}
-        self._said: dict[str, str] = {}
-
-    def see(self, event: Event) -> None:
-        """Takes an event of the run in."""
-        if isinstance(event, CallStarted):
-            earlier = [message.content for message in event.before if message.role == "user"]
-            self._prompts[event.call] = "\n".join([*earlier, event.prompt])
-        elif isinstance(event, CallEnded) and not event.error:
-            self.said(self._prompts.pop(event.call, ""), event.reply)
-
-    def said(self, prompt: str, reply: str) -> None:
-        """Takes in what was replied to a prompt: about one message, or about numbered ones."""
-        numbered = re.findall(r"^\[(\d+)\] (.*)$", prompt, re.M)
-        if len(numbered) > 1:
-            for at, answer in packed_answers(reply, len(numbered), TEXT).items():
-                self._note(numbered[at][1], str(answer))
-            return
-        here = [item for item in set(self._task.items) if item in prompt]
-        longest = max(here, key=len, default="")
-        if longest and all(item in longest for item in here):
-            self._note(longest, reply)
-
-    def _note(self, item: str, reply: str) -> None:
-        words = set(re.findall(r"\w+", reply.casefold()))
-        named = [label for label in self._labels if label.casefold() in words]
-        if len(named) == 1:
-            self._said[item] = named[0]
-
-    @property
-    def share(self) -> float:
-        """Of how many messages a label is known."""
-        items = self._task.items
-        return sum(item in self._said for item in items) / max(1, len(items))
-
-    def kept(self, source: str) -> Line:
-        """The label of each message by its place in `labels`, in the order of the text; the
-        true ones and those that were said."""
-        of = {label: f"{n:x}" for n, label in enumerate(self._labels)}
-        said = (of.get(self._said.get(item, ""), NONE_SAID) for item in self._task.items)
-        return {
-            "from": source,
-            "labels": self._labels,
-            "true": "".join(of[label] for label in self._task.labels),
-            "said": "".join(said),
-            "asked": asked(self._task),
-        }
-
-
-def asked(task: Task) -> str | None:
-    """The label whose messages a question counts."""
-    ways = (way for way in (*GENERATED, *REAL) if way.name == task.domain)
-    meanings = {label: text for way in ways for label, text in way.meanings.items()}
-    return next((label for label, text in meanings.items() if text in task.question), None)
 
 
 def spans(numbers: Sequence[int]) -> str:

@@ -34,6 +34,8 @@ class Row:
     target: str
     plain: bool = False
     """The plain model reads the whole text: what other rows are compared with."""
+    apart: bool = False
+    """Single messages are labelled, without a run."""
     needs_data: bool = False
 
     def task(self, number: int, seed: int, data: Path | None) -> Task:
@@ -57,8 +59,12 @@ ROWS: Mapping[str, Row] = {
         Row("two_hop", "two-hop facts far apart", ("two_hop",), 1_000_000, 300, "90 % right"),
         Row("list", "all matching records (F1)", ("list",), 1_000_000, 300, "F1 0.97"),
         Row(
-            "label", "count of one label among some 300 messages", ("label",), 30_000, 1_800,
+            "label", "one label counted among some hundred messages", ("label",), 30_000, 1_800,
             "within 10 % of what its labels allow",
+        ),
+        Row(
+            "label_each", "single messages of these labelled, one a request", ("label",), 30_000,
+            1_800, "(to compare)", apart=True,
         ),
         Row(
             "multihop", "two to four hops over paragraphs (F1)", ("multihop",), 1_000_000, 600,

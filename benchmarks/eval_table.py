@@ -9,17 +9,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from eval_answers import NONE_SAID, Answers, Line, spans
+import eval_labels
+from eval_answers import Answers, Line, spans
 from eval_rows import ROWS
-
-from unspool.tasks.scores import number
 
 Figures = dict[str, Any]
 Z = 1.959964
 """Standard deviations of an interval that holds 95 %."""
 RIGHT = 0.995
 """A score from which an answer counts as right."""
-WITHIN = 0.1
 NOTES = """\
 Right: the whole answer (score 1); of lists and of multihop F1 is what is aimed at, of labels \
 being within 10 % (below). Brackets: the 95 % interval (Wilson). Medians of time and tokens. \
@@ -44,7 +42,8 @@ def counted(lines: Sequence[Line]) -> list[Figures]:
     last line counts."""
     groups: dict[tuple[Any, ...], dict[int, Line]] = {}
     for line in lines:
-        mode = "" if ROWS[line["row"]].plain else line["mode"]
+        row = ROWS[line["row"]]
+        mode = "" if row.plain or row.apart else line["mode"]
         key = (line["model"], mode, line["row"], line["chars"])
         groups.setdefault(key, {})[line["seed"]] = line
     order = list(ROWS)
@@ -79,7 +78,8 @@ def _figures(
         "days": sorted({line["when"][:10] for line in lines}),
     }
     if row == "label":
-        made["labels"] = labels(lines)
+        beside = groups.get((model, "", "label_each", chars), {})
+        made["labels"] = eval_labels.counted(lines, list(beside.values()))
     plain = groups.get((model, "", f"{row}_plain", _plain_chars(groups, model, row)))
     if plain:
         made["paired"] = _paired(by_seed, plain)
@@ -102,61 +102,6 @@ def _paired(ours: Mapping[int, Line], plain: Mapping[int, Line]) -> Figures:
         "score": round(statistics.fmean(a for a, _ in pairs), 4) if pairs else None,
         "plain_score": round(statistics.fmean(b for _, b in pairs), 4) if pairs else None,
     }
-
-
-def labels(lines: Sequence[Line]) -> Figures:
-    """How right single messages were labelled, and how many counts were within 10 % of what
-    these labels come to; in all and by kind of message."""
-    kinds = sorted({line["domain"] for line in lines})
-    found = {kind: _labels([line for line in lines if line["domain"] == kind]) for kind in kinds}
-    return {"all": _labels(lines), **found}
-
-
-def _labels(lines: Sequence[Line]) -> Figures:
-    known = [(line, allowed(line)) for line in lines if line.get("labelled")]
-    known = [(line, one) for line, one in known if one is not None]
-    pairs = [
-        pair
-        for line, _ in known
-        for pair in zip(line["labelled"]["true"], line["labelled"]["said"], strict=True)
-        if pair[1] != NONE_SAID
-    ]
-    return {
-        "questions": len(lines),
-        "score": round(statistics.fmean(line["score"] for line in lines), 4),
-        "known": len(known),
-        "messages": len(pairs),
-        "accuracy": round(sum(a == b for a, b in pairs) / len(pairs), 4) if pairs else None,
-        "within": sum(within(line, one) for line, one in known if one is not None),
-    }
-
-
-def allowed(line: Line) -> float | None:
-    """The count that the model's own labels of single messages come to; where it labelled a part
-    of the messages, what its rates of that part come to over all. None: it labelled none."""
-    own = line["labelled"]
-    if own["asked"] is None:
-        return None
-    mark = f"{own['labels'].index(own['asked']):x}"
-    pairs = [p for p in zip(own["true"], own["said"], strict=True) if p[1] != NONE_SAID]
-    if not pairs:
-        return None
-    true: int = own["true"].count(mark)
-    hits = [said == mark for real, said in pairs if real == mark]
-    false = [said == mark for real, said in pairs if real != mark]
-    return true * _share(hits, 1.0) + (len(own["true"]) - true) * _share(false, 0.0)
-
-
-def within(line: Line, count: float) -> bool:
-    """Whether an answer is within 10 % of that count, or nearer than it to what is right."""
-    expected, score = line["expected"], line["score"]
-    near = max(0.0, 1 - abs(count - expected) / max(expected, 1))
-    told = number(line["answer"], line["question"])
-    return bool(score >= near or (told is not None and abs(told - count) <= WITHIN * count))
-
-
-def _share(facts: Sequence[bool], otherwise: float) -> float:
-    return sum(facts) / len(facts) if facts else otherwise
 
 
 def wilson(right: int, of: int) -> tuple[float, float]:
@@ -214,14 +159,17 @@ def _against(row: Figures) -> str:
 
 
 def _label_notes(rows: Sequence[Figures]) -> list[str]:
-    notes = []
-    for row in rows:
-        for kind, one in row.get("labels", {}).items():
-            if kind == "all" or not one["known"]:
-                continue
-            notes.append(
-                f"- Labels, {kind}: {one['accuracy']:.2f} of {one['messages']:,} messages"
-                f" labelled right; {one['within']} of {one['known']} counts within 10 % of what"
-                " these labels come to."
-            )
+    notes = [
+        f"- Labels, {domain}: right of single messages {_rate(one, 'in_runs')} in the runs,"
+        f" {_rate(one, 'apart')} apart from them; {one['within']} of {one['judged']} counts within"
+        f" 10 % of what the labels of the run come to, {one['within_by_apart']} of"
+        f" {one['judged_by_apart']} of what those apart do."
+        for row in rows
+        for domain, one in row.get("labels", {}).items()
+    ]
     return [*notes, ""] if notes else []
+
+
+def _rate(one: Figures, where: str) -> str:
+    right, of = one[f"right_{where}"], one[f"labelled_{where}"]
+    return "none known" if right is None else f"{right:.2f} ({of:,})"

@@ -8,15 +8,16 @@ has been answered is not asked again, so that a run that is interrupted loses no
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eval_answers import Answers, Line, key_of, line_of
+from eval_answers import Answers, Line, clipped, key_of, line_of, was_clipped
 from eval_labels import Labelled, apart
-from eval_rows import FIRST, ROWS, Row, chosen
-from eval_table import write
+from eval_rows import FIRST, REAL, ROWS, Row, chosen
+from eval_table import put_into, write
 
 from unspool import RLM, Limits, Result, UnspoolError
 from unspool.config import DEFAULT_LOCAL
@@ -25,7 +26,7 @@ from unspool.tasks import Task
 from unspool.types import Mode
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "eval"
+RESULTS, KEPT = HERE / "results" / "eval", HERE / "answers"
 DATA = HERE.parent.parent / "shared" / "data"
 TURNS = 20
 
@@ -41,8 +42,9 @@ class Asked:
 
     def about(self, model: str) -> Line:
         """What tells its answer from others'."""
-        told = {"row": self.row.key, "chars": self.row.chars, "model": model, "mode": self.mode}
-        return {**told, "seed": self.seed, "limit_seconds": self.row.seconds}
+        row = self.row
+        told: Line = {"row": row.key, "chars": row.chars, "model": model, "mode": self.mode}
+        return {**told, "seed": self.seed, "limit_seconds": row.seconds}
 
 
 class Evaluation:
@@ -130,7 +132,44 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"stopped: {failed}", file=sys.stderr)
             code = 1
     print(write(answers))
+    if options.check:
+        code = code or _check(answers, options.data)
+    if options.readme:
+        _publish(answers)
     return code
+
+
+def _publish(answers: Answers) -> None:
+    """Puts the answers where the repository keeps them, and their table into the README."""
+    kept = Answers(KEPT)
+    for path in sorted(answers.folder.glob("*.jsonl")):
+        if answers.folder.resolve() != KEPT.resolve():
+            KEPT.mkdir(exist_ok=True)
+            shutil.copyfile(path, KEPT / path.name)
+    put_into(HERE.parent / "README.md", kept)
+
+
+def _check(answers: Answers, data: Path | None) -> int:
+    """Makes each question again from its seed, and scores the kept answer anew; 1 where
+    something is not as it was kept."""
+    differ = checked = 0
+    for line in answers.lines():
+        row = replace(ROWS[line["row"]], chars=line["chars"])
+        if row.apart or (data is None and (row.needs_data or line["domain"] in REAL)):
+            continue
+        task = row.made(line["kind"], line["seed"], line["domain"], data)
+        found: list[str] = []
+        if (task.question, clipped(task.expected)) != (line["question"], line["expected"]):
+            found.append("another question")
+        elif not was_clipped(line["answer"]):
+            checked += 1
+            score = round(task.score(line["answer"]), 4)
+            found += [f"scored {score}, not {line['score']}"] if score != line["score"] else []
+        for what in found:
+            differ += 1
+            print(f"{line['row']} {line['seed']}: {what}")
+    print(f"{checked:,} answers scored anew, {differ:,} differ")
+    return int(differ > 0)
 
 
 def _told(line: Line) -> str:
@@ -155,6 +194,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=_folder, default=DATA, help="a folder of real texts")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the answers are kept")
     parser.add_argument("--table", action="store_true", help="count what is kept, ask nothing")
+    parser.add_argument("--check", action="store_true", help="score what is kept anew")
+    parser.add_argument("--readme", action="store_true", help=f"publish it, in {KEPT.name}/")
     options = parser.parse_args(arguments)
     options.data = options.data if (options.data / "labelled").is_dir() else None
     return options

@@ -97,6 +97,11 @@ def clipped(value: object) -> object:
     return {"begins": text[: LONG_CHARS // 2], "chars": len(text), "sha256": sha256}
 
 
+def was_clipped(value: object) -> bool:
+    """Whether a kept value is not the whole of it."""
+    return isinstance(value, dict) and value.keys() == {"begins", "chars", "sha256"}
+
+
 def code() -> str:
     """A hash of unspool's own files: which code gave an answer."""
     global _code

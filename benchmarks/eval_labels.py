@@ -196,7 +196,7 @@ def counted(lines: Sequence[Line], apart_lines: Sequence[Line]) -> dict[str, dic
         found[domain] = {
             "questions": len(of),
             "labelled_in_runs": len(pairs(ran)),
-            "right_in_runs": accuracy(pairs(ran)),
+            "right_in_runs": accuracy([one for line in ran for one in _asked_or_not(line)]),
             "labelled_apart": len(beside),
             "right_apart": accuracy(beside),
             "judged": len(first),
@@ -205,6 +205,12 @@ def counted(lines: Sequence[Line], apart_lines: Sequence[Line]) -> dict[str, dic
             "within_by_apart": sum(second),
         }
     return found
+
+
+def _asked_or_not(line: Line) -> Pairs:
+    """The labels of a run whose question is of one of them: the others may have had no name."""
+    asked = line["labelled"]["asked"]
+    return [(str(true == asked), str(said == asked)) for true, said in pairs([line])]
 
 
 def _judged(lines: Sequence[tuple[Line, Pairs]]) -> list[bool]:

@@ -40,10 +40,13 @@ class Row:
 
     def task(self, number: int, seed: int, data: Path | None) -> Task:
         """The question of that number in the row. Raises `ConfigurationError`."""
+        domains = REAL if data else MADE
         kind = self.kinds[number % len(self.kinds)]
+        return self.made(kind, seed, domains[number % len(domains)], data)
+
+    def made(self, kind: Kind, seed: int, domain: str, data: Path | None) -> Task:
+        """A question, of labels about the messages of `domain`. Raises `ConfigurationError`."""
         if kind == "label":
-            domains = REAL if data else MADE
-            domain = domains[number % len(domains)]
             return make(kind, seed, self.chars, data=data, domain=domain)
         if kind == "multihop" and self.plain:
             return _among(PARAGRAPHS, seed, self.chars, data)

@@ -7,11 +7,14 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import eval_labels
 from eval_answers import Answers, Line, spans
-from eval_rows import ROWS
+from eval_rows import ROWS, WORKING
+
+from unspool.errors import ConfigurationError
 
 Figures = dict[str, Any]
 Z = 1.959964
@@ -19,22 +22,53 @@ Z = 1.959964
 RIGHT = 0.995
 """A score from which an answer counts as right."""
 NOTES = """\
-Right: the whole answer (score 1); of lists and of multihop F1 is what is aimed at, of labels \
-being within 10 % (below). Brackets: the 95 % interval (Wilson). Medians of time and tokens. \
-Not in the table: the summary of a book, which nothing but a person can score."""
+Right: all of the answer is. Brackets: the 95 % interval of that share (Wilson). Seconds and tokens
+are medians. Ways: `direct`, `rlm`, `guided`, `mapreduce`, in the order in which they were tried.
+The folder of real texts has 30 questions of several hops: each further one asks one of them again,
+among paragraphs in another order. A summary of a book, which the aims have too, is not in the
+table: no program can score it."""
+LABELS = """\
+Counts of a label, by what the model's labels of single messages come to: a count within 10 % of
+that, or nearer to what is right, is as good as its labels allow. In the runs a message is right
+that was told to be of the label asked for, or not, as it is; apart from them, one whose label is.
+
+| messages | right in the runs | as good as these allow | right apart | as good as these allow |
+|---|---|---|---|---|
+"""
+START, END = "<!-- eval -->", "<!-- /eval -->"
+UNKEPT = "No answers are kept here yet: `make eval` asks for them."
 
 
 def write(answers: Answers) -> str:
-    """Counts the lines, keeps the table as Markdown and JSON beside them, and gives it."""
+    """Counts the answers, keeps the table as Markdown and JSON beside them, and gives it."""
     lines = answers.lines()
     if not lines:
-        return f"no answers in {answers.folder}"
+        return UNKEPT
     figures = counted(lines)
     text = markdown(figures)
     (answers.folder / "table.md").write_text(text + "\n", encoding="utf-8")
     told = json.dumps(figures, indent=1, ensure_ascii=False)
     (answers.folder / "table.json").write_text(told + "\n", encoding="utf-8")
     return text
+
+
+def put_into(readme: Path, answers: Answers) -> None:
+    """Writes the table of these answers between the marks of a README.
+
+    Raises:
+        ConfigurationError: it has no marks.
+    """
+    before, start, rest = readme.read_text(encoding="utf-8").partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ConfigurationError(f"{readme} has no {START} and {END} for the table")
+    readme.write_text(f"{before}{START}\n{block(answers)}\n{END}{after}", encoding="utf-8")
+
+
+def block(answers: Answers) -> str:
+    """What a README has of these answers."""
+    lines = answers.lines()
+    return markdown(counted(lines)) if lines else UNKEPT
 
 
 def counted(lines: Sequence[Line]) -> list[Figures]:
@@ -65,16 +99,18 @@ def _figures(
         "row": row,
         "chars": chars,
         "questions": len(lines),
+        "looked_at": any(line["seed"] in WORKING for line in lines),
         "seeds": spans([line["seed"] for line in lines]),
         "score": round(statistics.fmean(line["score"] for line in lines), 4),
         "right": right,
         "interval": [round(end, 4) for end in wilson(right, len(lines))],
         "seconds": statistics.median(line["seconds"] for line in lines),
         "tokens": round(statistics.median(line["tokens"] for line in lines)),
-        "ways": dict(Counter(">".join(line["ways"]) or "none" for line in lines).most_common()),
+        "ways": dict(Counter(">".join(line["ways"]) for line in lines).most_common()),
         "statuses": dict(Counter(line["status"] for line in lines).most_common()),
         "packs": sorted({line["pack"] for line in lines}),
         "code": sorted({line["code"] for line in lines}),
+        "hours": round(sum(line["seconds"] for line in lines) / 3600, 2),
         "days": sorted({line["when"][:10] for line in lines}),
     }
     if row == "label":
@@ -113,63 +149,72 @@ def wilson(right: int, of: int) -> tuple[float, float]:
 
 
 def markdown(figures: Sequence[Figures]) -> str:
-    """A table for each model, the best known first."""
-    parts = []
-    for model in dict.fromkeys(row["model"] for row in figures):
-        rows = [row for row in figures if row["model"] == model]
-        days = sorted({day for row in rows for day in row["days"]})
-        versions = sorted({one for row in rows for one in row["code"]})
-        parts += [
-            f"`{model}`, {' to '.join(dict.fromkeys((days[0], days[-1])))}",
-            "",
-            "| task | characters | questions | score | right | time, tokens | ways | aim |",
-            "|---|---|---|---|---|---|---|---|",
-            *map(_shown, rows),
-            "",
-            *_label_notes(rows),
-            f"Seeds {', '.join(dict.fromkeys(row['seeds'] for row in rows))}."
-            + (f" Answers of {len(versions)} versions of the code." if len(versions) > 1 else ""),
-            "",
-        ]
-    return "\n".join([*parts, NOTES])
+    """A table for each model, the one with the most answers first."""
+    by_model: dict[str, list[Figures]] = {}
+    for row in figures:
+        by_model.setdefault(row["model"], []).append(row)
+    ordered = sorted(by_model, key=lambda model: -sum(r["questions"] for r in by_model[model]))
+    return "\n".join(
+        [*(line for model in ordered for line in _table(model, by_model[model])), NOTES]
+    )
+
+
+def _table(model: str, rows: Sequence[Figures]) -> list[str]:
+    days = sorted({day for row in rows for day in row["days"]})
+    versions = {one for row in rows for one in row["code"]}
+    hours = sum(row["hours"] for row in rows)
+    several = f" Answers of {len(versions)} versions of the code." if len(versions) > 1 else ""
+    return [
+        f"`{model}`, {' to '.join(dict.fromkeys((days[0], days[-1])))}, {hours:.1f} hours in all,"
+        f" seeds {'; '.join(dict.fromkeys(row['seeds'] for row in rows))}:{several}",
+        "",
+        "| task | characters | questions | score | right | seconds, tokens | ways | aim |",
+        "|---|---|---|---|---|---|---|---|",
+        *map(_shown, rows),
+        "",
+        *_labels(rows),
+    ]
 
 
 def _shown(row: Figures) -> str:
     low, high = row["interval"]
-    share = row["right"] / row["questions"]
-    mode = "" if row["mode"] in ("", "auto") else f" (`{row['mode']}`)"
-    ways = ", ".join(f"{way} {n}" for way, n in row["ways"].items())
+    title = ROWS[row["row"]].title
+    title += f" (`{row['mode']}`)" if row["mode"] not in ("", "auto") else ""
+    title += " (seeds looked at while working)" if row["looked_at"] else ""
+    ways = ", ".join(f"{way or 'none'} {n}" for way, n in row["ways"].items())
     ended = ", ".join(f"{n} {name}" for name, n in row["statuses"].items() if name != "complete")
     ways += f"; ended by {ended}" if ended else ""
+    right = f"{row['right'] / row['questions']:.0%} ({low:.0%} to {high:.0%})"
     return (
-        f"| {ROWS[row['row']].title}{mode} | {row['chars']:,} | {row['questions']}"
-        f" | {row['score']:.2f} | {share:.0%} ({low:.0%} to {high:.0%})"
-        f" | {row['seconds']:.1f} s, {row['tokens']:,} | {ways}"
-        f" | {ROWS[row['row']].target}{_against(row)} |"
+        f"| {title} | {row['chars']:,} | {row['questions']} | {row['score']:.3f} | {right}"
+        f" | {row['seconds']:.1f} s, {row['tokens']:,} | {ways} | {_aim(row)} |"
     )
 
 
-def _against(row: Figures) -> str:
-    paired = row.get("paired")
+def _aim(row: Figures) -> str:
+    aim, paired, labels = ROWS[row["row"]].target, row.get("paired"), row.get("labels")
+    if labels:
+        judged, within = (
+            sum(one[name] for one in labels.values()) for name in ("judged", "within")
+        )
+        return f"{aim}: {within} of {judged}"
     if not paired or not paired["questions"]:
-        return ""
+        return aim
     if row["row"] == "short":
-        return f": {len(paired['worse'])} worse, {len(paired['better'])} better"
-    return f" ({paired['plain_score']:.2f})"
+        return f"{aim}: {len(paired['worse'])} worse, {len(paired['better'])} better"
+    return f"{aim}, {paired['plain_score']:.3f}"
 
 
-def _label_notes(rows: Sequence[Figures]) -> list[str]:
-    notes = [
-        f"- Labels, {domain}: right of single messages {_rate(one, 'in_runs')} in the runs,"
-        f" {_rate(one, 'apart')} apart from them; {one['within']} of {one['judged']} counts within"
-        f" 10 % of what the labels of the run come to, {one['within_by_apart']} of"
-        f" {one['judged_by_apart']} of what those apart do."
+def _labels(rows: Sequence[Figures]) -> list[str]:
+    lines = [
+        f"| {domain} | {_rate(one, 'in_runs')} | {one['within']} of {one['judged']}"
+        f" | {_rate(one, 'apart')} | {one['within_by_apart']} of {one['judged_by_apart']} |"
         for row in rows
         for domain, one in row.get("labels", {}).items()
     ]
-    return [*notes, ""] if notes else []
+    return [LABELS + "\n".join(lines), ""] if lines else []
 
 
 def _rate(one: Figures, where: str) -> str:
     right, of = one[f"right_{where}"], one[f"labelled_{where}"]
-    return "none known" if right is None else f"{right:.2f} ({of:,})"
+    return "not known" if right is None else f"{right:.2f} of {of:,}"

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench soak clean
+.PHONY: demo test check bench eval soak clean
 
 demo: $(READY)  ## set up, fetch the embedded model, and ask a real question
 	$(BIN)/python -m unspool.cli.main models pull
@@ -25,6 +25,10 @@ soak: $(READY)  ## the tests that kill runs and fill disks, two hundred times ov
 
 bench: $(READY)  ## speed, side by side with rlms and dspy
 	$(BIN)/python benchmarks/speed.py
+
+eval: $(READY)  ## the embedded model's answers, each kept, and their table: hours, by day and night
+	$(BIN)/python -m unspool.cli.main models pull
+	$(BIN)/python benchmarks/eval.py
 
 clean:  ## remove what the commands above have made, but not the models
 	rm -rf $(VENV) benchmarks/.venv benchmarks/results build dist .pytest_cache .mypy_cache \

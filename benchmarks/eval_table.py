@@ -31,10 +31,12 @@ LABELS = """\
 Counts of a label, by what the model's labels of single messages come to: a count within 10 % of
 that, or nearer to what is right, is as good as its labels allow. In the runs a message is right
 that was told to be of the label asked for, or not, as it is; apart from them, one whose label is.
+Labels apart also stand in for a run that asked of less than nine tenths of its messages one by one.
 
 | messages | right in the runs | as good as these allow | right apart | as good as these allow |
 |---|---|---|---|---|
 """
+SUMMED = ("within", "judged", "within_by_apart", "judged_by_apart")
 START, END = "<!-- eval -->", "<!-- /eval -->"
 UNKEPT = "No answers are kept here yet: `make eval` asks for them."
 

@@ -22,7 +22,7 @@ from eval_table import put_into, write
 from unspool import RLM, Limits, Result, UnspoolError
 from unspool.config import DEFAULT_LOCAL
 from unspool.errors import ContextTooLong
-from unspool.tasks import Task
+from unspool.tasks import VERSION, Task
 from unspool.types import Mode
 
 HERE = Path(__file__).parent
@@ -44,7 +44,7 @@ class Asked:
         """What tells its answer from others'."""
         row = self.row
         told: Line = {"row": row.key, "chars": row.chars, "model": model, "mode": self.mode}
-        return {**told, "seed": self.seed, "limit_seconds": row.seconds}
+        return {**told, "seed": self.seed, "tasks": VERSION, "limit_seconds": row.seconds}
 
 
 class Evaluation:
@@ -155,7 +155,11 @@ def _check(answers: Answers, data: Path | None) -> int:
     differ = checked = 0
     for line in answers.lines():
         row = replace(ROWS[line["row"]], chars=line["chars"])
-        if row.apart or (data is None and (row.needs_data or line["domain"] in REAL)):
+        if (
+            row.apart
+            or line["tasks"] != VERSION
+            or (data is None and (row.needs_data or line["domain"] in REAL))
+        ):
             continue
         task = row.made(line["kind"], line["seed"], line["domain"], data)
         found: list[str] = []

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import unspool
-from unspool.tasks import VERSION, Task
+from unspool.tasks import Task
 from unspool.types import Result
 
 Line = dict[str, Any]
@@ -54,7 +54,7 @@ class Answers:
 
 def key_of(line: Line) -> tuple[Any, ...]:
     """What is not asked twice."""
-    return tuple(line[name] for name in ("row", "seed", "chars", "model", "mode"))
+    return tuple(line[name] for name in ("row", "seed", "chars", "model", "mode", "tasks"))
 
 
 def line_of(task: Task, result: Result, **about: object) -> Line:
@@ -83,7 +83,6 @@ def line_of(task: Task, result: Result, **about: object) -> Line:
         "pack": result.pack,
         "unspool": unspool.__version__,
         "code": code(),
-        "tasks": VERSION,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 

@@ -196,10 +196,10 @@ def _shown(row: Figures) -> str:
 def _aim(row: Figures) -> str:
     aim, paired, labels = ROWS[row["row"]].target, row.get("paired"), row.get("labels")
     if labels:
-        judged, within = (
-            sum(one[name] for one in labels.values()) for name in ("judged", "within")
-        )
-        return f"{aim}: {within} of {judged}"
+        total = {name: sum(one[name] for one in labels.values()) for name in SUMMED}
+        within, judged, by_apart, judged_by_apart = total.values()
+        beside = f"; of labels apart: {by_apart} of {judged_by_apart}" if judged_by_apart else ""
+        return f"{aim}: {within} of {judged}{beside}"
     if not paired or not paired["questions"]:
         return aim
     if row["row"] == "short":

@@ -200,13 +200,13 @@ def test_kept_answers_are_scored_anew_and_counted_into_a_readme(
     assert evaluation.table["needle"]["score"] == 0.25
 
     readme = tmp_path / "README.md"
-    readme.write_text("Before.\n<!-- eval -->\nold\n<!-- /eval -->\nAfter.\n")
+    readme.write_text("Before.\n<!-- eval -->\nthe former one\n<!-- /eval -->\nAfter.\n")
     table.put_into(readme, answers.Answers(evaluation.out))
     text = readme.read_text()
     assert text.startswith("Before.\n<!-- eval -->\n`student`")
     assert text.endswith("\n<!-- /eval -->\nAfter.\n")
     assert "| one needle | 3,000 | 2 | 0.250 | 0% " in text
-    assert "old" not in text
+    assert "the former one" not in text
 
 
 def test_long_answers_are_kept_by_their_hash(monkeypatch: pytest.MonkeyPatch) -> None:

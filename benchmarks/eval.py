@@ -21,7 +21,7 @@ from eval_table import put_into, write
 
 from unspool import RLM, Limits, Result, UnspoolError
 from unspool.config import DEFAULT_LOCAL
-from unspool.errors import ContextTooLong
+from unspool.errors import ContextTooLong, ModelError
 from unspool.tasks import VERSION, Task
 from unspool.types import Mode
 
@@ -29,6 +29,8 @@ HERE = Path(__file__).parent
 RESULTS, KEPT = HERE / "results" / "eval", HERE / "answers"
 DATA = HERE.parent.parent / "shared" / "data"
 TURNS = 20
+FAILURES = 3
+"""Questions in a row for which the model could not be asked, before all is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +66,31 @@ class Evaluation:
                 mode: Mode = "direct" if row.plain or row.apart else options.mode
                 yield Asked(row, number, options.seeds + number, mode)
 
-    def run(self) -> None:
-        """Asks what is not kept yet.
+    def run(self) -> int:
+        """Asks what is not kept yet; gives how many questions the model could not be asked. They
+        are asked the next time.
 
         Raises:
-            UnspoolError: the model cannot be asked.
+            UnspoolError: several of them in a row.
         """
         done = {key_of(line) for line in self._answers.lines()}
+        failed = in_a_row = 0
         for asked in self.asked():
             about = asked.about(self._options.model)
             if key_of(about) in done:
                 continue
-            line = self._answer(asked, about)
+            try:
+                line = self._answer(asked, about)
+            except ModelError as wrong:
+                failed, in_a_row = failed + 1, in_a_row + 1
+                print(f"{asked.row.key} {asked.seed}: not asked: {wrong}", file=sys.stderr)
+                if in_a_row == FAILURES:
+                    raise
+                continue
+            in_a_row = 0
             self._answers.add(line)
             print(_told(line), flush=True)
+        return failed
 
     def _answer(self, asked: Asked, about: Line) -> Line:
         task = asked.row.task(asked.number, asked.seed, self._data)
@@ -124,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
     answers, code = Answers(options.out), 0
     if not options.table:
         try:
-            Evaluation(options, answers).run()
+            code = int(Evaluation(options, answers).run() > 0)
         except KeyboardInterrupt:
             print("stopped; the same command goes on from here", file=sys.stderr)
             code = 130
@@ -177,11 +190,11 @@ def _check(answers: Answers, data: Path | None) -> int:
 
 
 def _told(line: Line) -> str:
-    answer = line["answer"] if not isinstance(line["answer"], dict) else "..."
+    said = repr(line["answer"])[:60] + (f", not {line['expected']!r}" if line["score"] < 1 else "")
     return (
         f"{line['row']} {line['seed']}: {line['score']:.2f} {line['status']}"
         f" {'>'.join(line['ways'])} {line['turns']} turns {line['seconds']:.1f} s"
-        f" {line['tokens']:,} tokens | {str(answer)[:60]!r}"
+        f" {line['tokens']:,} tokens | {said[:160]}"
     )
 
 

@@ -188,6 +188,14 @@ def test_what_is_cut_short_goes_on_where_it_was(evaluation: Evaluation) -> None:
     assert evaluation.table["needle"]["right"] == 1
 
 
+def test_a_question_that_cannot_be_asked_costs_itself_alone(evaluation: Evaluation) -> None:
+    evaluation.student.in_service = iter([False, *[True] * 1_000])
+    assert evaluation.run("--rows", "needle,count") == 1
+    assert len(evaluation.lines) == 3
+    assert evaluation.run("--rows", "needle,count") == 0
+    assert [(line["row"], line["seed"]) for line in evaluation.lines][3:] == [("needle", RIGHT)]
+
+
 def test_kept_answers_are_scored_anew_and_counted_into_a_readme(
     evaluation: Evaluation, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ LONG = 5
 SAMPLES = 3
 """Lines that a model is asked about, to see what is to be taken of all."""
 COPY = "Copy it from the text word for word, and write nothing else."
+OPENERS = frozenset("the a an it in on at yes no true false none not unknown and i".split())
 FACT = re.compile(r"\w[\w.,:/'-]*")
 
 
@@ -135,7 +136,12 @@ class Steps:
         text = str(text).strip()
         known = "\n".join(self._shown).lower() + self._question.lower()
         unseen = [fact for fact in _facts(text) if fact.lower() not in known]
-        if unseen and self._once("unseen", f"No line above has {unseen[0]!r}. The nearest:"):
+        nowhere = [fact for fact in unseen if not self._lines_with(fact, 1)]
+        if nowhere:
+            self._tell(f"The text does not say {nowhere[0]!r} anywhere. It says:")
+            for line in list(self._shown)[: SHOWN // 2]:
+                self._tell(line)
+        elif unseen and self._once("unseen", f"No line above has {unseen[0]!r}. The nearest:"):
             self.look(text, *unseen[:2])
         elif not self._more_of(text):
             self._final(text)
@@ -244,4 +250,6 @@ def _facts(text: str) -> list[str]:
 
 
 def _is_fact(word: str) -> bool:
-    return word[:1].isupper() or any(char.isdigit() for char in word)
+    if any(char.isdigit() for char in word):
+        return True
+    return word[:1].isupper() and word.lower() not in OPENERS

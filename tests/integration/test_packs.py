@@ -160,9 +160,10 @@ def test_packs_are_listed_and_read_on_the_command_line(
     written(home / "packs", "rash", "family = 3")
     assert main(["packs", "list"]) == 0
     rows = capsys.readouterr().out.splitlines()
-    assert [row.split()[0] for row in rows] == "PACK coder mine rash reasoning small tiny".split()
-    assert [row.endswith("(own)") for row in rows].index(True) == 2
-    assert "rash.toml: the field 'system' is missing" in rows[3]
+    names = "coder direct guided mine rash reasoning small tiny".split()
+    assert [row.split()[0] for row in rows] == ["PACK", *names]
+    assert [row.endswith("(own)") for row in rows].index(True) == 4
+    assert "rash.toml: the field 'system' is missing" in rows[5]
     assert main(["packs", "show", "coder:-look", "--model", "qwen3-coder", "--depth", "2"]) == 0
     shown = capsys.readouterr().out
     assert str(load("coder:-look")) in shown
@@ -170,7 +171,7 @@ def test_packs_are_listed_and_read_on_the_command_line(
     assert "rlm_query" in shown
     assert "Look first" not in shown
     assert main(["packs", "show", "none"]) == 1
-    assert "there are: coder, mine, rash, reasoning, small, tiny" in capsys.readouterr().err
+    assert f"there are: {', '.join(names)}" in capsys.readouterr().err
 
 
 def test_packs_are_tried_with_a_model(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -343,6 +343,7 @@ def test_events_tell_the_run_as_it_happens() -> None:
     kinds = [type(event).__name__ for event in seen if not isinstance(event, events.ReplyGrew)]
     assert kinds == [
         "RunStarted",
+        "WayTaken",
         "TurnStarted",
         "Replied",
         "CellStarted",

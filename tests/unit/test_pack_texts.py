@@ -81,7 +81,7 @@ def test_parts_are_switched_off_by_name() -> None:
         ("coder:-batch", "has no part 'batch'; it has: role, names, search"),
         ("coder:-question", r"'coder:-question' lacks what it needs: 'opening' has no \$question"),
         ("coder:-schema,batching", "each part to switch off has a - before"),
-        ("coders", "no pack is called 'coders'; there are: coder, reasoning, small, tiny"),
+        ("coders", "no pack is called 'coders'; there are: coder, direct, guided, reasoning"),
         ("./none.toml", "none.toml cannot be read: No such file"),
     ],
 )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from unspool.budget import Limit
 from unspool.types import (
     Cell,
     Completion,
@@ -185,6 +186,7 @@ class CallRefused(Event):
 
     key: str
     error: str
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,6 +107,11 @@ def check_choices(max_depth: int, isolation: str, cache: str, mode: str) -> None
         if given not in get_args(choices):
             known = " or ".join(map(repr, get_args(choices)))
             raise ConfigurationError(f"{name}={given!r}: give {known}")
+    if mode == "mapreduce" and not max_depth:
+        raise ConfigurationError(
+            "mode='mapreduce' has models read the pieces, and max_depth=0 lets no cell ask one:"
+            " give max_depth=1 or more, or another mode."
+        )
 
 
 def each_depth(given: str | Model | Sequence[str | Model] | None) -> Sequence[str | Model]:

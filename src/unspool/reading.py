@@ -57,6 +57,7 @@ class Reading:
         self._run_id, self._question = run_id, question
         self._context: Context | None = context
         self._asked: dict[tuple[str, int], tuple[int, str]] = {}
+        self._opening: set[str] = set()
         self._order = itertools.count()
         self._texts = _Texts()
         self._counted = Counted()
@@ -73,7 +74,12 @@ class Reading:
     def add(self, event: events.Event) -> None:
         """Takes note of `event`."""
         match event:
-            case events.Replied(turn=1, request=Request(messages=(*_, opening))):
+            case events.WayTaken():
+                self._opening.add(event.run_id)
+            case events.Replied(request=Request(messages=(*_, opening))) if (
+                event.run_id in self._opening
+            ):
+                self._opening.remove(event.run_id)
                 self._texts.add(next(self._order), event.run_id, opening.content)
             case events.TurnEnded() if event.feedback:
                 self._texts.add(next(self._order), event.run_id, event.feedback)

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 
 from unspool import events
 from unspool.names import opinion_of
-from unspool.types import Completion, Growing, Message, Observation, Result, Usage
+from unspool.types import Completion, Growing, Message, Observation, Result, Usage, Way
 
 OnDifference = Literal["stop", "record", "anew"]
 """What to do where cells come to something else than was recorded: stop with an error; go on
@@ -22,6 +22,8 @@ Outcome = events.CallEnded | events.CallRefused
 Asked = events.Replied | events.ReplyCut | events.Unanswered | events.HistoryShortened
 """What came of asking a root model."""
 
+BEFORE_WAYS: Way = "rlm"
+"""How runs were answered whose records name no way."""
 _CHANCE = re.compile(r"\b0x[0-9a-f]{6,}\b|\bunspool-[A-Za-z0-9_]{8}\b")
 """What is another one in each process: addresses in memory, and the names of its folders."""
 
@@ -64,6 +66,8 @@ class _Run:
     """Whose cell asked for it, in which turn."""
     opening: tuple[Message, ...] = ()
     pack: str = ""
+    ways: dict[Way, int] = field(default_factory=dict)
+    """Each with the turn that was over when it was taken."""
     end: Result | None = None
 
 
@@ -124,6 +128,15 @@ class Record:
         """The prompts that a run began with, and their version; empty: that is not known."""
         run = self._runs.get(run_id)
         return "" if run is None else run.pack
+
+    def ways(self, run_id: str) -> dict[Way, int]:
+        """The ways to answer that a run has had turns on, in order, each with its last turn."""
+        run = self._runs.get(run_id)
+        last = max((turn for turn, _ in run.replies), default=0) if run is not None else 0
+        if run is None or not last:
+            return {}
+        begun = {way: turn for way, turn in run.ways.items() if turn < last} or {BEFORE_WAYS: 0}
+        return dict(zip(begun, [*list(begun.values())[1:], last], strict=True))
 
     def of_opinion(self, number: int) -> Self:
         """The same record, but of sub-calls it tells those alone that were made in that one of
@@ -197,6 +210,7 @@ class Record:
         run.shortened = Counter({at: n for at, n in run.shortened.items() if at[0] <= turn})
         run.turns = {at: one for at, one in run.turns.items() if at < turn}
         run.cells = {}
+        run.ways = {way: at for way, at in run.ways.items() if at < turn}
 
     def _add(self, event: events.Event) -> None:
         run = self._runs[event.run_id]
@@ -204,8 +218,8 @@ class Record:
         match event:
             case events.RunStarted():
                 self._run_started(event)
-            case events.TurnStarted():
-                run.turn = event.turn
+            case events.WayTaken() | events.TurnStarted():
+                _go_on(run, event)
             case one if isinstance(one, Asked):
                 self._root_asked(run, one)
             case events.CellEnded():
@@ -274,6 +288,13 @@ class Record:
                     self._calls[call.key].append(call)
         for key, calls in self._calls.items():
             self._calls[key] = deque(sorted(calls, key=_made))
+
+
+def _go_on(run: _Run, event: events.WayTaken | events.TurnStarted) -> None:
+    if isinstance(event, events.TurnStarted):
+        run.turn = event.turn
+    else:
+        run.ways.setdefault(event.way, run.turn)
 
 
 def _made(call: Outcome) -> float:

@@ -20,7 +20,7 @@ from unspool.journal.sharing import Exported, read
 from unspool.journals import VALUES, Task, context_of, first_of_its_kind, usable, warn_of
 from unspool.journals import replayed as told_again
 from unspool.packs.pack import Pack
-from unspool.record import OnDifference
+from unspool.record import BEFORE_WAYS, OnDifference
 from unspool.spec import Tool
 from unspool.tools import Tools
 from unspool.types import Completion, OnText, Request
@@ -120,6 +120,7 @@ def _made(row: RunRow, past: Past, task: Task) -> Replay:
             "sandbox": setup["sandbox"],
             "early": setup["early"],
             "cache": setup["cache"],
+            "mode": setup.get("mode", BEFORE_WAYS),
             "journal": False,
         },
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from unspool import events
+from unspool.budget import Limit
 from unspool.types import Observation, SubCall, Turn, Usage, Way
 
 Paid = events.Replied | events.ReplyCut | events.Unanswered | events.CallEnded
@@ -42,7 +43,8 @@ class Trajectory:
     """Collects the turns of one run from its events; those of child runs only add usage.
 
     `usage` is what the run and all inside of it have spent so far, `paid` what of it is
-    not told again from a record.
+    not told again from a record. `refused` is the limit that has last kept one of the run's
+    own cells from asking a model; None: none has.
     """
 
     def __init__(self, run_id: str) -> None:
@@ -51,6 +53,7 @@ class Trajectory:
         self._open: dict[int, _Open] = {}
         self._now = 0
         self.usage = self.paid = Usage()
+        self.refused: Limit | None = None
         self._ways: list[Way] = []
 
     def add(self, event: events.Event) -> None:
@@ -60,8 +63,8 @@ class Trajectory:
         if event.run_id != self._run_id:
             return
         match event:
-            case events.WayTaken():
-                self._ways.append(event.way)
+            case events.WayTaken() | events.CallRefused():
+                self._note(event)
             case events.TurnStarted():
                 self._now = event.turn
                 self._open.setdefault(event.turn, _Open(event.at_s))
@@ -77,6 +80,12 @@ class Trajectory:
             case events.Differed():
                 self._turns = {at: one for at, one in self._turns.items() if at <= event.turn}
                 self._open = {at: one for at, one in self._open.items() if at <= event.turn}
+
+    def _note(self, event: events.WayTaken | events.CallRefused) -> None:
+        if isinstance(event, events.WayTaken):
+            self._ways.append(event.way)
+        else:
+            self.refused = event.limit
 
     @property
     def turns(self) -> tuple[Turn, ...]:

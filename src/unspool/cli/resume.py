@@ -17,7 +17,7 @@ from unspool.cli.runs import journal_of
 from unspool.errors import ConfigurationError, ContextDiffers, ReplayDiffers
 from unspool.journal.listing import RunRow
 from unspool.packs.reading import is_file
-from unspool.record import OnDifference
+from unspool.record import BEFORE_WAYS, OnDifference
 from unspool.types import Usage
 
 Start = Callable[[OnDifference], Stream]
@@ -133,7 +133,7 @@ def _rlm(row: RunRow, options: argparse.Namespace, progress: Progress) -> RLM:
         sandbox=setup["sandbox"],
         early=setup["early"],
         cache=setup["cache"],
-        mode=setup.get("mode", "rlm"),
+        mode=setup.get("mode", BEFORE_WAYS),
         journal=options.journal,
     )
 

@@ -52,7 +52,8 @@ class History:
         self._values = {"question": spec.question, "turns": str(self._turns)}
         joined = getattr(parts.sandbox, "joins_documents", False)
         told = rung.text or describe(context, pack.preview_chars, joined=joined)
-        lines = [told, *spec.earlier, *offers(spec, parts), *([shown] if shown else [])]
+        offered = offers(spec, parts, codes=not rung.text)
+        lines = [told, *spec.earlier, *offered, *([shown] if shown else [])]
         described = {**self._values, "context": "\n".join(lines)}
         opening = Message("user", pack.fill(pack.opening, described))
         new = (Message("system", pack.system), *pack.examples, opening)

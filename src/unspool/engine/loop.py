@@ -76,10 +76,8 @@ class Loop:
             self.end_turn(shown)
             nothing = history.repeated or all(one.error for one in seen)
             stumbles = stumbles + 1 if nothing else 0
-            if not last and rung.stumbles is not None and stumbles >= rung.stumbles:
-                return f"{stumbles} turns in a row came to nothing"
-            if rung.turns is not None and self.turn - begun >= rung.turns:
-                return "no answer that holds"
+            if why := rung.left(self.turn, begun=begun, stumbles=stumbles, last=last):
+                return why
 
     async def programme(self) -> str:
         """A turn whose cells the rung has, in place of those of the root model."""
@@ -90,7 +88,7 @@ class Loop:
         if seen[-1].finished:
             return ""
         error = seen[-1].error.strip()
-        return error.splitlines()[-1] if error else "no part of the text says anything to it"
+        return error.splitlines()[-1] if error else "it came to no answer"
 
     def next_turn(self) -> None:
         """

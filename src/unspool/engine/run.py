@@ -45,6 +45,7 @@ class Run:
             ledger=ledger,
             emit=self._emit,
             door=parts.tools.door(self._sub_calls(), self._remembered),
+            refused=lambda: self._trajectory.refused,
         )
 
     def _sub_calls(self) -> SubCalls:

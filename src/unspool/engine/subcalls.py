@@ -140,9 +140,11 @@ class SubCalls:
             try:
                 return await self._paid(asked)
             except LimitReached as reached:
-                self._emit(CallRefused, key=asked.key, error=str(reached))
+                self._emit(CallRefused, key=asked.key, error=str(reached), limit=reached.limit)
                 raise
         if isinstance(known, CallRefused):
+            if self._memory.record.closed:
+                self._emit(CallRefused, key=known.key, error=known.error, limit=known.limit)
             raise SubCallError(known.error)
         said = Said(known.reply, known.cut)
         self._emit_call(asked, "record")(said, known.usage, known.seconds, known.error)

@@ -11,14 +11,14 @@ from unspool.spec import RunSpec
 from unspool.types import Observation
 
 
-def offers(spec: RunSpec, parts: Parts) -> list[str]:
-    """What this run has besides what every run has: the user's functions and packages, and
-    the form of its answer."""
+def offers(spec: RunSpec, parts: Parts, *, codes: bool = True) -> list[str]:
+    """What this run has besides what every run has: for one that `codes` the user's functions
+    and packages, and the form of its answer."""
     lines = []
-    if parts.tools.offered:
+    if parts.tools.offered and codes:
         lines.append("In the REPL there are also these functions:")
         lines += [f"- {tool.line}" for tool in parts.tools.offered]
-    if parts.packages:
+    if parts.packages and codes:
         lines.append(f"These packages can be imported: {', '.join(parts.packages)}.")
     if spec.schema is not None:
         lines.append(f"The answer has to be a Python value of this form: {spec.schema.form}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from unspool import events
-from unspool.budget import LimitReached
+from unspool.budget import Limit, LimitReached
 from unspool.context.source import Context
 from unspool.engine.again import Again
 from unspool.engine.cells import parse
@@ -14,7 +15,7 @@ from unspool.engine.loop import Loop, Stage
 from unspool.engine.parts import Parts, opened
 from unspool.engine.root import Root
 from unspool.engine.running import Running
-from unspool.engine.strategies.rungs import ladder
+from unspool.engine.strategies.rungs import Rung, ladder
 from unspool.errors import ModelError
 from unspool.events import Emit
 from unspool.ledger import Ledger
@@ -37,9 +38,12 @@ class Climb:
         ledger: Ledger,
         emit: Emit,
         door: CallDoor,
+        refused: Callable[[], Limit | None],
     ) -> None:
+        """`refused` says which limit has kept a cell from asking a model, if any has."""
         self._spec, self._context, self._parts = spec, context, parts
         self._ledger, self._emit, self._door = ledger, emit, door
+        self._refused = refused
         self._stage: Stage | None = None
         self._loop: Loop | None = None
         self._said: Answer | None = None
@@ -69,8 +73,7 @@ class Climb:
                 self._emit(events.WayTaken, way=rung.name, why=why)
                 loop = self._loop = Loop(stage, rung, turn=turn)
                 try:
-                    asked = loop.run(last=rung is rungs[-1])
-                    why = await (loop.programme() if rung.programme else asked)
+                    why = await self._taken(loop, rung, last=rung is rungs[-1])
                 except LimitReached as reached:
                     await self._at_the_limit(reached, stage, loop)
                     return reached.limit
@@ -79,6 +82,22 @@ class Climb:
                 turn = loop.turn
             self.why = f"no way of answering came to an answer; {rungs[-1].name}: {why}"
         return "failed"
+
+    async def _taken(self, loop: Loop, rung: Rung, *, last: bool) -> str:
+        """Why a way came to nothing, or nothing when there is an answer.
+
+        Raises:
+            LimitReached: there was not enough left for it, or for the next.
+        """
+        if rung.programme:
+            why = await loop.programme()
+            if limit := self._refused():
+                raise LimitReached(limit, "some pieces were not read")
+            return why
+        why = await loop.run(last=last)
+        if why and not last and loop.turn >= self._spec.limits.turns:
+            loop.next_turn()
+        return why
 
     def _staged(self, repl: asyncio.Future[Repl]) -> Stage:
         spec, parts, emit = self._spec, self._parts, self._emit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from unspool.context.source import Context
@@ -23,6 +23,8 @@ from unspool.spec import RunSpec
 from unspool.typed import facts
 from unspool.types import Observation, Way
 
+WAYS: list[Way] = ["direct", "rlm", "guided", "mapreduce"]
+"""As a run climbs down."""
 NOT_IN_TEXT = "NOT IN TEXT"
 CHARS_PER_TOKEN = 3
 """On the safe side, where it is to fit."""
@@ -55,33 +57,61 @@ class Rung:
     """In the place of what the context is: the context itself."""
     holds: Callable[[Observation], bool] = lambda seen: True
     """Whether an answer counts."""
+    until: int | None = None
+    """The turn after which it was left, where it has been taken before; None: it goes on."""
+
+    def left(self, turn: int, *, begun: int, stumbles: int, last: bool) -> str:
+        """Why it is given up after that turn, where it had begun after the turn `begun` and the
+        last `stumbles` came to nothing; empty: it is not. The `last` rung has nowhere to go."""
+        if self.turns is not None and turn - begun >= self.turns:
+            return "no answer that holds"
+        if last or (self.until is not None and turn < self.until):
+            return ""
+        if self.stumbles is not None and stumbles >= self.stumbles:
+            return f"{stumbles} turns in a row came to nothing"
+        return "" if self.until is None else "so it was done before"
 
 
 def ladder(spec: RunSpec, context: Context, parts: Parts) -> list[Rung]:
     """The ways to go, the first first. A mode that the user has chosen is the only one."""
-    profile, asks = parts.profile_of(parts.root), spec.max_depth > spec.depth
+    profile = parts.profile_of(parts.root)
     made: Mapping[Way, Callable[[], list[Rung]]] = {
         "direct": lambda: [_direct(spec, context)],
         "rlm": lambda: [Rung("rlm", parts.pack, stumbles=_patience(profile))],
         "guided": lambda: _guided(spec),
         "mapreduce": lambda: [_pieces(spec, parts)],
     }
-    if spec.mode != "auto":
-        return made[spec.mode]()
-    order: list[Way] = ["rlm", "guided", "mapreduce"]
-    order = order[order.index(profile.strategy) :]
+    taken = parts.memory.record.ways(spec.run_id)
+    if spec.mode == "auto":
+        order = _order(profile, asks=spec.max_depth > spec.depth)
+        if _fits(context, profile) and not parts.tools.offered:
+            order = ["direct", *order]
+        if taken:
+            now = list(taken)[-1]
+            order = [now, *(way for way in order if WAYS.index(way) > WAYS.index(now))]
+    else:
+        order = [spec.mode]
+    # A run that goes on takes the same ways up to where it was, whatever is known of its model
+    # by now: what was said on each was said to what was asked there.
+    over = {way: turn for way, turn in taken.items() if way != order[0]}
+    rungs = [(rung, over.get(way)) for way in (*over, *order) for rung in made[way]()]
+    return [replace(rung, until=until) for rung, until in rungs]
+
+
+def _order(profile: Profile, *, asks: bool) -> list[Way]:
+    """The ways for one model over a long text. `asks`: models may be called."""
+    order = WAYS[WAYS.index(profile.strategy) :]
     if profile.strategy == "rlm" and _patience(profile) is None:
         order = ["rlm"]
     if not asks and "mapreduce" in order:
-        order.remove("mapreduce")
-    if _fits(context, profile):
-        order.insert(0, "direct")
-    return [rung for way in order for rung in made[way]()]
+        order = order[:-1] or ["guided"]
+    return order
 
 
 def _patience(profile: Profile) -> int | None:
     """Of models that stumble: of others each turn may be the one that gets there."""
-    return 3 if profile.pack in ("small", "tiny") or (profile.codes or 1) < 0.9 else None
+    codes = 1.0 if profile.codes is None else profile.codes
+    return 3 if profile.pack in ("small", "tiny") or codes < 0.9 else None
 
 
 def _fits(context: Context, profile: Profile) -> bool:
@@ -97,9 +127,8 @@ def _direct(spec: RunSpec, context: Context) -> Rung:
         said = reply.strip()
         if NOT_IN_TEXT in said.upper() or not said:
             return Reply(hint=NOT_IN_TEXT)
-        if spec.schema is not None:
-            return parse_code(f"FINAL({said})")
-        return Reply(final=FinalText(said, None))
+        written = parse_code(said).final if said.startswith("FINAL") else None
+        return Reply(final=written or FinalText(said, None))
 
     def holds(seen: Observation) -> bool:
         said = str(seen.answer.value) if seen.answer else ""

@@ -1,0 +1,476 @@
+"""The ways to answer, and how a run climbs down from one to the next, against a scripted server."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runs import KEY, cell, solve
+from support import ScriptedServer
+from unspool import RLM, ConfigurationError, Files, Limits, Result, events
+from unspool.testing.script import ChatRequest, Reply
+from unspool.types import Mode
+
+SHORT = (
+    "The lighthouse at Korsnes is kept by Halvard Lie.\n"
+    "The lighthouse at Ramsund is kept by Sunniva Moe, who was born in Vik.\n"
+    "It was built in 1874 and has 96 steps.\n"
+)
+ROWS = [
+    f"id=R{n:03d} room={n % 7} floor={'two' if n % 3 else 'one'} nights={n % 11}"
+    f" guest=Guest{n:03d} paid={'yes' if n % 2 else 'no'}"
+    for n in range(200)
+]
+LOG = "\n".join(ROWS)
+NO_CODE = "I think that this is a question about lighthouses."
+WHO = "Who keeps the lighthouse at Korsnes?"
+HALVARD = "Halvard Lie"
+
+
+def step(do: str, **fields: Any) -> str:
+    return json.dumps({"do": do, **fields})
+
+
+Known = Callable[..., None]
+
+
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
+    """Writes a profile of the models that tests ask."""
+    monkeypatch.setenv("UNSPOOL_HOME", str(tmp_path))
+
+    def write(model: str = "root", pack: str = "small", **fields: Any) -> None:
+        given = {"models": [model], "pack": pack, **fields}
+        reads = given.pop("effective", None)
+        lines = [f"{name} = {json.dumps(value)}" for name, value in given.items()]
+        if reads is not None:
+            lines += ["[effective_tokens]", f"needle = {reads}"]
+        (tmp_path / "profiles").mkdir(exist_ok=True)
+        (tmp_path / "profiles" / f"{model}.toml").write_text("\n".join(lines) + "\n")
+
+    return write
+
+
+def told(server: ScriptedServer, number: int) -> str:
+    """All that a request says, but for what the model itself has said."""
+    messages = server.requests[number].messages
+    return "\n".join(str(one["content"]) for one in messages if one["role"] != "assistant")
+
+
+def ways(result: Result, *expected: str) -> Any:
+    """The answer, where the run has gone these ways to it."""
+    assert (result.status, result.ways) == ("complete", expected), result.error
+    return result.answer
+
+
+# The whole text at once
+
+
+def test_a_short_text_is_read_at_once_where_the_model_reads_so_much_well(known: Known) -> None:
+    known(effective=4_000)
+    result, server = solve(["Sunniva Moe"], SHORT, question="Who keeps the one at Ramsund?")
+    assert ways(result, "direct") == "Sunniva Moe"
+    assert len(server.requests) == 1
+    assert SHORT.strip() in told(server, 0)
+    assert "REPL" not in told(server, 0)
+    assert result.coverage == 1.0
+    assert any("Sunniva Moe" in span.text for span in result.evidence)
+
+
+@pytest.mark.parametrize("profile", [{}, {"effective": 60}, {"effective": 0}])
+def test_a_text_is_not_read_at_once_where_nobody_knows_that_it_is_read_well(
+    known: Known, profile: Mapping[str, Any]
+) -> None:
+    known(**profile)
+    result, _ = solve([cell("print(context)"), cell("FINAL(context[:14])")], SHORT)
+    assert ways(result, "rlm") == "The lighthouse"
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Who keeps the one at Ramsund?", "Sunniva Berg"),
+        ("How tall is the one at Ramsund?", "31 metres"),
+        ("Who painted it?", "NOT IN TEXT"),
+        ("Who painted it?", "It is not in text."),
+        ("Who painted it?", ""),
+        ("How many lighthouses are there?", "96"),
+    ],
+)
+def test_what_a_text_does_not_bear_out_is_looked_for_by_code(
+    known: Known, question: str, said: str
+) -> None:
+    known(effective=4_000, pack="coder")
+    script = [said, cell("found = context.split()[1]\nFINAL(found)")]
+    result, server = solve(script, SHORT, question=question)
+    assert ways(result, "direct", "rlm") == "lighthouse"
+    assert "NOT IN TEXT" not in told(server, 1), "what was said on one way is not on the next"
+    assert [turn.number for turn in result.turns] == [1, 2]
+
+
+def test_a_text_is_not_read_at_once_where_code_has_functions_of_the_users(known: Known) -> None:
+    known(effective=4_000)
+    tools = {"keeper_of": lambda place: f"the keeper of {place}"}
+    result, _ = solve([cell("FINAL(keeper_of(context[18:25]))")], SHORT, tools=tools)
+    assert ways(result, "rlm") == "the keeper of Korsnes"
+    result, server = solve(["Vik"], SHORT, tools=tools, mode="direct")
+    assert "keeper_of" not in told(server, 0)
+
+
+def test_a_text_that_is_read_at_once_because_it_was_asked_for_is_taken_at_its_word(
+    known: Known,
+) -> None:
+    known()
+    result, _ = solve(["31 metres"], SHORT, question="How tall?", mode="direct")
+    assert ways(result, "direct") == "31 metres"
+    result, _ = solve(["not in text"], SHORT, question="How tall?", mode="direct")
+    assert (result.status, result.answer) == ("failed", None)
+    assert "direct: no answer that holds" in result.error
+
+
+# From code to steps to pieces
+
+
+def read_pieces(request: ChatRequest) -> Reply | str:
+    """A sub-model that finds what is asked for in one piece alone."""
+    if "Notes from parts" in request.last:
+        return "Sunniva Moe"
+    return "Ramsund: Sunniva Moe" if "Sunniva" in request.last else "NOTHING"
+
+
+def test_a_model_that_writes_no_code_is_given_steps_and_then_nothing_to_write_at_all(
+    known: Known,
+) -> None:
+    known()
+    result, server = solve(
+        [NO_CODE] * 6, SHORT, sub=read_pieces, question="Who keeps the one at Ramsund?"
+    )
+    assert ways(result, "rlm", "guided", "mapreduce") == "Sunniva Moe"
+    roots = [one for one in server.requests if one.model == "root"]
+    assert len(roots) == 6
+    assert '"do": "look"' in str(roots[3].messages[0]["content"])
+    assert "Sunniva Moe" in str(roots[3].messages[-1]["content"]), "the nearest lines are shown"
+    assert [turn.number for turn in result.turns] == list(range(1, 8))
+
+
+def test_a_model_that_stumbles_over_code_may_take_steps_well(known: Known) -> None:
+    known()
+    script = [NO_CODE, cell("print(1"), cell("1/0"), step("answer", text="Sunniva Moe")]
+    result, _ = solve(script, SHORT, question="Who keeps the lighthouse at Ramsund?")
+    assert ways(result, "rlm", "guided") == "Sunniva Moe"
+    assert any("Sunniva Moe" in span.text for span in result.evidence)
+
+
+def test_turns_that_come_to_something_in_between_keep_a_model_where_it_is(known: Known) -> None:
+    known()
+    script = [NO_CODE, NO_CODE, cell("print(1)"), NO_CODE, NO_CODE, cell("FINAL(context[:3])")]
+    result, _ = solve(script, SHORT)
+    assert ways(result, "rlm") == "The"
+
+
+@pytest.mark.parametrize("profile", [{"pack": "coder"}, {"pack": "coder", "codes": 0.95}])
+def test_a_model_that_codes_well_stays_with_code(known: Known, profile: Mapping[str, Any]) -> None:
+    known(**profile)
+    result, _ = solve([*[NO_CODE] * 4, cell("FINAL(context[:3])")], SHORT)
+    assert ways(result, "rlm") == "The"
+
+
+@pytest.mark.parametrize("codes", [0.0, 0.5])
+def test_a_model_that_was_measured_not_to_code_climbs_down_too(known: Known, codes: float) -> None:
+    known(pack="coder", codes=codes)
+    result, _ = solve([*[NO_CODE] * 3, step("answer", text=HALVARD)], SHORT, question=WHO)
+    assert ways(result, "rlm", "guided") == HALVARD
+
+
+def test_the_profile_says_what_is_tried_first(known: Known) -> None:
+    known(strategy="guided")
+    result, _ = solve([step("answer", text=HALVARD)], SHORT, question=WHO)
+    assert ways(result, "guided") == HALVARD
+    known(strategy="mapreduce")
+    result, _ = solve([], SHORT, sub=read_pieces)
+    assert ways(result, "mapreduce") == "Sunniva Moe"
+    result, _ = solve([step("answer", text=HALVARD)], SHORT, question=WHO, max_depth=0)
+    assert ways(result, "guided") == HALVARD
+
+
+def test_without_sub_calls_steps_are_the_last_way(known: Known) -> None:
+    known()
+    script = [*[NO_CODE] * 6, step("answer", text=HALVARD)]
+    result, server = solve(script, SHORT, question=WHO, max_depth=0)
+    assert ways(result, "rlm", "guided") == HALVARD
+    assert '"do": "label"' not in told(server, -1)
+    with pytest.raises(ConfigurationError, match=r"mode='mapreduce' .* max_depth=1 or more"):
+        solve([], SHORT, max_depth=0, mode="mapreduce")
+
+
+def test_a_way_that_was_chosen_is_the_only_one(known: Known) -> None:
+    known(effective=4_000, strategy="guided")
+    result, _ = solve([*[NO_CODE] * 4, cell("FINAL(context[:3])")], SHORT, mode="rlm")
+    assert ways(result, "rlm") == "The"
+    result, _ = solve(
+        [*[NO_CODE] * 4, step("answer", text=HALVARD)], SHORT, mode="guided", question=WHO
+    )
+    assert ways(result, "guided") == HALVARD
+    result, server = solve([], SHORT, mode="mapreduce", sub=read_pieces)
+    assert ways(result, "mapreduce") == "Sunniva Moe"
+    assert {one.model for one in server.requests} == {"sub"}
+    with pytest.raises(ConfigurationError, match="mode='best': give 'auto' or 'direct'"):
+        RLM("root", base_url="http://localhost:9", mode="best")  # type: ignore[arg-type]
+
+
+def test_events_tell_which_way_is_taken_and_why(known: Known) -> None:
+    known()
+    with ScriptedServer([*[NO_CODE] * 3, step("answer", text="Vik")], api_key=KEY) as server:
+        rlm = RLM("root", base_url=server.base_url, api_key=KEY)
+        seen = [one for one in rlm.stream("where?", SHORT) if isinstance(one, events.WayTaken)]
+    assert [(one.way, one.why) for one in seen] == [
+        ("rlm", ""),
+        ("guided", "3 turns in a row came to nothing"),
+    ]
+
+
+def test_turns_end_a_run_on_whatever_way_it_is(known: Known) -> None:
+    known()
+    script = [*[NO_CODE] * 4, "Sunniva Moe"]
+    result, server = solve(script, SHORT, limits=Limits(turns=4))
+    assert (result.status, result.ways) == ("turns", ("rlm", "guided"))
+    assert result.answer == "Sunniva Moe", "the last reply is asked for on the way that it was on"
+    assert '"do"' in told(server, -1)
+    result, _ = solve([*[NO_CODE] * 3, "Vik"], SHORT, limits=Limits(turns=3))
+    assert (result.status, result.answer) == ("turns", "Vik")
+
+
+# Steps
+
+
+def guided(
+    script: list[str], question: str, context: Any = LOG, **options: Any
+) -> tuple[Result, ScriptedServer]:
+    return solve(script, context, question=question, mode="guided", **options)
+
+
+def test_a_step_shows_lines_and_an_answer_ends(known: Known) -> None:
+    known()
+    script = [step("look", **{"for": "Sunniva Moe"}), step("answer", text="Vik")]
+    question = "Where was the keeper of the lighthouse at Ramsund born?"
+    result, server = guided(script, question, SHORT + "\n".join(ROWS))
+    assert ways(result, "guided") == "Vik"
+    assert "Ramsund is kept by Sunniva Moe" in told(server, 0)
+
+
+def test_an_answer_that_no_line_has_is_not_the_end(known: Known) -> None:
+    known()
+    script = [step("answer", text="Bergen"), step("answer", text="Vik")]
+    result, server = guided(script, "Where was Sunniva Moe born?", SHORT)
+    assert ways(result, "guided") == "Vik"
+    assert "'Bergen'" in server.requests[1].last
+
+
+def test_a_condition_that_was_forgotten_is_named(known: Known) -> None:
+    known()
+    script = [
+        step("count", where=["floor=two"]),
+        step("count", where=["floor=two", "paid=no", "nights > 5"]),
+    ]
+    wanted = [r for r in ROWS if "floor=two" in r and "paid=no" in r]
+    wanted = [r for r in wanted if int(r.split("nights=")[1].split()[0]) > 5]
+    question = "How many lines of guests on floor two with paid No have nights above 5?"
+    result, server = guided(script, question)
+    assert ways(result, "guided") == len(wanted)
+    assert "'No'" in server.requests[1].last or "'5'" in server.requests[1].last
+
+
+def test_a_list_is_taken_by_the_example_of_one(known: Known) -> None:
+    known()
+    script = [step("list", where=["paid=yes", "room=3"], like="Guest003")]
+    result, _ = guided(script, "List all guests in room 3 that have paid yes.")
+    wanted = [r.split("guest=")[1].split()[0] for r in ROWS if "room=3" in r and "paid=yes" in r]
+    assert ways(result, "guided") == wanted
+
+
+def test_lines_are_labelled_one_by_one_and_counted(known: Known) -> None:
+    known()
+    notes = [f"note {n}: the soup was {'cold' if n % 4 else 'fine'}" for n in range(24)]
+    ask = step("label", ask="Is it a complaint?", options=["complaint", "praise"], count="praise")
+
+    def sub(request: ChatRequest) -> Reply | str:
+        return json.dumps({"value": "praise" if "fine" in request.last else "complaint"})
+
+    for context in ("\n".join(notes), notes):
+        question = "How many of these notes are praise?"
+        result, server = guided([ask], question, context, sub=sub)
+        assert ways(result, "guided") == 6
+        assert len(server.requests) == 25
+        assert result.coverage == 1.0
+
+
+def test_prose_and_code_in_place_of_a_step(known: Known) -> None:
+    known()
+    script = ["I would look for it.", cell("print(context[:5])"), "FINAL(Vik)"]
+    result, server = guided(script, "Where?", SHORT)
+    assert ways(result, "guided") == "Vik"
+    assert "write one step as JSON" in server.requests[1].last
+    assert "The l" in server.requests[2].last
+
+
+def test_a_step_is_held_to_its_form_where_the_server_can(known: Known) -> None:
+    known()
+    _, server = guided([step("count", where=["paid=yes"])] * 2, "How many have paid?")
+    held = server.requests[0].body["response_format"]["json_schema"]
+    steps = [one["properties"]["do"]["const"] for one in held["schema"]["anyOf"]]
+    assert (held["strict"], steps) == (True, ["answer", "look", "count", "label"])
+
+
+# Pieces
+
+
+def test_many_pieces_are_joined_level_by_level_and_one_that_fails_costs_no_other(
+    known: Known,
+) -> None:
+    known("sub", chunk_tokens=250)
+    text = "\n".join(f"part {n:03d} " + f"says a{n:03d} " * 60 for n in range(60))
+    asked: list[str] = []
+
+    def sub(request: ChatRequest) -> Reply | str:
+        asked.append(request.last)
+        if "Write one note" in request.last:
+            return " ".join(sorted({w for w in request.last.split() if w[:3] == "key"}))
+        if "Write the answer" in request.last:
+            return "the end: " + " ".join(w for w in request.last.split() if w[:3] == "key")
+        if "part 007" in request.last:
+            return Reply("no such piece", status=400)
+        named = [w for w in request.last.split() if w[:1] == "a" and w[1:].isdigit()]
+        return " ".join([f"key{named[0]}", *["and so on"] * 30]) if named else "NOTHING."
+
+    result, _ = solve([], text, mode="mapreduce", sub=sub)
+    answer = ways(result, "mapreduce")
+    levels = [sum(mark in one for one in asked) for mark in ("Part of", "one note", "the answer")]
+    assert levels[0] >= 40
+    assert levels[1] > 3
+    assert levels[2] == 1
+    assert answer.startswith("the end: key")
+    assert len(set(answer.split())) > 40
+    assert "keya007" not in answer
+    assert "1 that could not be read" in result.turns[0].observations[0].text
+    assert result.coverage > 0.9
+
+
+@pytest.mark.parametrize(
+    ("limits", "status"), [(Limits(calls=20), "calls"), (Limits(usd=0.00205), "usd")]
+)
+def test_a_limit_in_the_middle_gives_the_notes_until_then(
+    known: Known, limits: Limits, status: str
+) -> None:
+    known("sub", chunk_tokens=250)
+    text = "\n".join(f"part {n:03d} " + "says more " * 60 for n in range(60))
+
+    def sub(request: ChatRequest) -> Reply | str:
+        seen = dict.fromkeys(re.findall(r"part \d+", request.last))
+        said = " ".join(f"saw {one}" for one in seen)
+        return Reply(said, input_tokens=100, output_tokens=0)
+
+    prices = {"sub": (1.0, 1.0), "root": (1.0, 1.0)}
+    result, _ = solve([], text, mode="mapreduce", sub=sub, limits=limits, prices=prices)
+    assert result.status == status
+    assert 16 <= result.answer.count("saw part") <= 20
+
+
+# Answers of a type
+
+
+@pytest.mark.parametrize("said", ["96", "```\n96\n```", "FINAL(96)"])
+def test_a_typed_answer_of_each_way(known: Known, said: str) -> None:
+    known()
+    question = "What number of steps has it?"
+    result, _ = solve([said], SHORT, question=question, schema=int, mode="direct")
+    assert ways(result, "direct") == 96
+    result, _ = solve(
+        [step("answer", text="96")], SHORT, question=question, schema=int, mode="guided"
+    )
+    assert ways(result, "guided") == 96
+    assert type(result.answer) is int
+
+    def sub(request: ChatRequest) -> Reply | str:
+        return '{"value": 96}' if "Write the answer" in request.last else "It has 96 steps"
+
+    result, _ = solve([], SHORT, question=question, schema=int, mode="mapreduce", sub=sub)
+    assert ways(result, "mapreduce") == 96
+
+
+def test_an_answer_of_steps_that_does_not_fit_is_sent_back(known: Known) -> None:
+    known()
+    script = [step("answer", text="Vik"), step("answer", text="1874")]
+    question = "When was the lighthouse at Ramsund of Vik built?"
+    result, server = guided(script, question, SHORT, schema=int)
+    assert ways(result, "guided") == 1874
+    assert "does not fit" in server.requests[1].last
+
+
+# Contexts of each kind
+
+
+@pytest.mark.parametrize("mode", ["direct", "rlm", "guided", "mapreduce"])
+@pytest.mark.parametrize("kind", ["text", "documents", "list"])
+def test_every_way_reads_every_kind_of_context(
+    known: Known, tmp_path: Path, mode: Mode, kind: str
+) -> None:
+    known()
+    known("sub", chunk_tokens=250)
+    lines = SHORT.splitlines()
+    for number, line in enumerate(lines):
+        (tmp_path / f"{number}.txt").write_text(line)
+    context = {"text": SHORT, "documents": Files([tmp_path / "*.txt"]), "list": lines}[kind]
+    script = {
+        "direct": ["Sunniva Moe"],
+        "rlm": [cell("print(search('Ramsund'))"), cell("FINAL('Sunniva Moe')")],
+        "guided": [step("answer", text="Sunniva Moe")],
+        "mapreduce": [],
+    }[mode]
+    question = "Who keeps the lighthouse at Ramsund?"
+    result, _ = solve(script, context, question=question, mode=mode, sub=read_pieces)
+    assert ways(result, mode) == "Sunniva Moe"
+    assert any("Sunniva Moe" in one.text for one in result.evidence)
+    if mode in ("direct", "mapreduce"):
+        assert result.coverage == 1.0
+
+
+# Runs that go on
+
+
+def test_a_run_that_was_cut_short_goes_on_with_the_way_that_it_was_on(
+    known: Known, tmp_path: Path
+) -> None:
+    known()
+    journal = tmp_path / "journal.db"
+
+    def script(request: ChatRequest) -> str:
+        if '"do"' not in str(request.messages[0]["content"]):
+            return NO_CODE
+        if request.last.startswith("Output"):
+            return step("answer", text="Vik")
+        return step("look", **{"for": "Sunniva"})
+
+    with ScriptedServer(script, api_key=KEY) as server:
+
+        def rlm(turns: int) -> RLM:
+            options: dict[str, Any] = {"api_key": KEY, "journal": journal}
+            return RLM("root", base_url=server.base_url, limits=Limits(turns=turns), **options)
+
+        stream = rlm(9).stream("Where was she born?", SHORT)
+        for event in stream:
+            if isinstance(event, events.TurnEnded) and event.turn == 4:
+                stream.stop()
+        cut = stream.result()
+        assert cut.ways == ("rlm", "guided")
+        before = len(server.requests)
+        known(pack="coder", effective=9_000)  # what is known by now does not change what was
+        result = rlm(9).resume(cut.run_id)
+        assert ways(result, "rlm", "guided") == "Vik"
+        assert len(server.requests) - before <= 1
+    again = RLM.replay(result.run_id, journal=journal)
+    assert ways(again, "rlm", "guided") == "Vik"

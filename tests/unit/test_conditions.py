@@ -1,0 +1,169 @@
+"""Conditions in words as tests of lines, and what is taken of lines by example."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from unspool.engine.strategies.conditions import asked, condition, taken
+
+LOG = [
+    "2024-05-12 10:20:30 INFO web-3 status=200 took 1,905 ms from 10.0.0.12",
+    "2024-05-12 10:21:30 DEBUG web-12 status=500 took 190 ms from 10.0.0.5",
+    "2024-12-05 12:21:30 ERROR db-12 status=404 took 2000 ms from 10.0.0.200 INFORMATION",
+]
+DATED = ["2024-12-31 level 7", "2023-11-12 level 12", "at 12:30 level 3", "10.12.0.1 level 4"]
+
+
+def holding(text: str, lines: Sequence[str]) -> list[int]:
+    """Which of the lines fulfil a condition."""
+    test = condition(text, lambda: lines)
+    return [at for at, line in enumerate(lines) if test(line)]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("DEBUG", [1]),
+        ("debug", [1]),
+        ("level DEBUG", [1]),
+        ("INFO", [0]),
+        ("web-12", [1]),
+        ("10.0.0.12", [0]),
+        ("2024-05-12", [0, 1]),
+        ("status=200", [0]),
+        ("status = 200", [0]),
+        ("status == 200", [0]),
+        ("status: 404", [2]),
+        ("status is 500", [1]),
+        ("the status is 200", [0]),
+        ('"status": "404"', [2]),
+        ("status >= 404", [1, 2]),
+        ("status<404", [0]),
+        ("took > 1900 ms", [0, 2]),
+        ("took > 1,905", [2]),
+        ("took >= 1905 ms", [0, 2]),
+        ("request took > 1900", [0, 2]),
+        ("took more than 1900 ms", [0, 2]),
+        ("took at most 190 ms", [1]),
+        ("took under 1905 ms", [1]),
+        ("over 1905 ms", [2]),
+        ("190 ms", [1]),
+        ("not DEBUG", [0, 2]),
+        ("no ERROR", [0, 1]),
+        ("without ERROR", [0, 1]),
+        ("!INFO", [1, 2]),
+        ("not status=200", [1, 2]),
+        ("not took > 1900", [1]),
+    ],
+)
+def test_a_condition_is_read_as_it_was_meant(text: str, lines: list[int]) -> None:
+    assert holding(text, LOG) == lines
+
+
+def test_a_number_is_not_found_in_dates_times_and_addresses() -> None:
+    assert holding("12", DATED) == [1]
+    assert holding("level = 12", DATED) == [1]
+    assert holding("level > 6", DATED) == [0, 1]
+
+
+def test_the_strictest_reading_that_any_line_fulfils_is_the_one() -> None:
+    lines = ["Open since May", "open", "OPENING"]
+    assert holding("open", lines) == [1]
+    assert holding("Open", lines) == [0]
+    assert holding("oPEN", lines) == [0, 1]
+    assert holding("PENIN", lines) == [2]
+
+
+def test_a_condition_that_no_line_fulfils_fulfils_none() -> None:
+    assert holding("closed", LOG) == []
+    assert holding("took > 9999 ms", LOG) == []
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_condition(text: str) -> None:
+    assert set(holding(text, LOG)) <= {0, 1, 2}
+
+
+@given(st.lists(st.integers(0, 99_999), min_size=1, max_size=20), st.integers(0, 99_999))
+def test_comparisons_are_those_of_numbers(numbers: list[int], bound: int) -> None:
+    lines = [f"2024-05-12 unit {n % 7}: load={n:,} kg, host 10.0.0.{n % 255}" for n in numbers]
+    above = [at for at, n in enumerate(numbers) if n > bound]
+    assert holding(f"load > {bound} kg", lines) == above
+    assert holding(f"load over {bound:,}", lines) == above
+    at_most = [at for at, n in enumerate(numbers) if n <= bound]
+    assert holding(f"load <= {bound}", lines) == at_most
+    assert holding(f"not load > {bound}", lines) == at_most
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("How many lines have it?", "number"),
+        ("What is the number of guests?", "number"),
+        ("Count the errors.", "number"),
+        ("List the guests in room 3.", "list"),
+        ("Name all ferries.", "list"),
+        ("Which ships sank? Leave out none.", "list"),
+        ("Where was she born?", "text"),
+        ("What is the account of the sailor?", "text"),
+    ],
+)
+def test_what_a_question_asks_for(question: str, kind: str) -> None:
+    assert asked(question) == kind
+
+
+# By example
+
+NAMES = st.from_regex(r"[A-Z][a-z]{2,7}", fullmatch=True)
+FIELDS = {
+    "id": st.from_regex(r"[A-Z]{2}-\d{3,4}", fullmatch=True),
+    "name": st.builds(" ".join, st.lists(NAMES, min_size=1, max_size=2)),
+    "load": st.integers(0, 9_999).map(str),
+    "day": st.dates().map(str),
+    "kind": st.sampled_from(["open", "closed", "half-open"]),
+}
+Row = dict[str, str]
+
+
+def key_value(row: Row) -> str:
+    return " ".join(f"{key}={value.replace(' ', '_')}" for key, value in row.items())
+
+
+def comma(row: Row) -> str:
+    return ",".join(row.values())
+
+
+def as_json(row: Row) -> str:
+    return json.dumps(row)
+
+
+def log(row: Row) -> str:
+    return f"{row['day']} {row['id']}: unit {row['name']!r} is {row['kind']} with {row['load']} kg"
+
+
+@pytest.mark.parametrize("shape", [key_value, comma, as_json, log])
+@pytest.mark.parametrize("field", FIELDS)
+@given(
+    rows=st.lists(st.fixed_dictionaries(FIELDS), min_size=3, max_size=12),
+    which=st.lists(st.integers(0, 99), min_size=3, max_size=3),
+)
+def test_a_field_is_taken_of_all_records_by_examples_of_it(
+    shape: object, field: str, rows: list[Row], which: list[int]
+) -> None:
+    assert callable(shape)
+    lines = [shape(row) for row in rows]
+    values = [value_in(line, row[field]) for line, row in zip(lines, rows, strict=True)]
+    few = [at % len(rows) for at in which]
+    assume(all(lines[at].count(values[at]) == 1 for at in few))
+    found = taken(lines, [(lines[at], values[at]) for at in few])
+    assert found == list(dict.fromkeys(values))
+
+
+def value_in(line: str, value: str) -> str:
+    """A value as it stands in the line."""
+    return value if value in line else value.replace(" ", "_")

@@ -13,6 +13,7 @@ import pytest
 from runs import KEY, cell, solve
 from support import ScriptedServer
 from unspool import RLM, ConfigurationError, Files, Limits, Result, events
+from unspool.cli.main import main
 from unspool.testing.script import ChatRequest, Reply
 from unspool.types import Mode
 
@@ -232,6 +233,30 @@ def test_events_tell_which_way_is_taken_and_why(known: Known) -> None:
         ("rlm", ""),
         ("guided", "3 turns in a row came to nothing"),
     ]
+
+
+def test_the_way_that_is_taken_and_why_is_told_in_a_line(
+    known: Known, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known()
+    text, journal = tmp_path / "text.txt", ["--journal", str(tmp_path / "journal.db")]
+    text.write_text(SHORT)
+    script = [*[NO_CODE] * 3, step("answer", text=HALVARD)]
+    with ScriptedServer(script) as server:
+        asked = ["ask", WHO, str(text), "--model", "root", "--base-url", server.base_url]
+        assert main([*asked, *journal]) == 0
+        told = capsys.readouterr()
+        assert told.out == f"{HALVARD}\n"
+        left = "way guided: the model chooses steps; the one before was left: 3 turns in a row"
+        assert left in told.err
+        assert main(["show", told.err.split()[1], *journal]) == 0
+        shown = capsys.readouterr().out.splitlines()
+        ways = [shown[at + 1] for at, line in enumerate(shown) if line.startswith("way ")]
+        assert "way rlm: the model writes code" in shown
+        assert [way[:6] for way in ways] == ["turn 1", "turn 4"]
+        assert main([*asked, *journal, "--mode", "direct"]) == 1
+    told = capsys.readouterr()
+    assert "way direct: the model reads the text at once" in told.err
 
 
 def test_turns_end_a_run_on_whatever_way_it_is(known: Known) -> None:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from unspool.plain import plain
 
 if TYPE_CHECKING:
-    from unspool.types import Usage
+    from unspool.events import WayTaken
+    from unspool.types import Usage, Way
+
+WAYS: dict[Way, str] = {
+    "direct": "the model reads the text at once",
+    "rlm": "the model writes code",
+    "guided": "the model chooses steps",
+    "mapreduce": "each piece is read, and the notes combined",
+}
 
 _UNSEEN = re.compile(
     "[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
@@ -61,6 +69,12 @@ def when(started: float) -> str:
 def size(count: int) -> str:
     """So many bytes."""
     return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"
+
+
+def taken(event: WayTaken) -> str:
+    """Which way to answer is tried, and why the one before it was left."""
+    why = f"; the one before was left: {event.why}" if event.why else ""
+    return f"way {event.way}: {WAYS[event.way]}{why}"
 
 
 def as_text(answer: Any) -> str:

@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from unspool import events
-from unspool.cli.output import visible
+from unspool.cli.output import taken, visible
 from unspool.events import Event
 from unspool.names import is_opinion
 from unspool.types import Observation, Result, Usage
@@ -151,6 +151,8 @@ def told(event: Event) -> list[str]:
             size = f"{event.context_chars:,} characters"
             reads = f"{event.model} reads {size} ({event.context_kind}); {event.isolation}"
             return [f"run {event.run_id}", visible(reads)]
+        case events.WayTaken() if "." not in event.run_id and (event.why or event.way != "rlm"):
+            return [visible(taken(event))]
         case events.CellStarted() if "." not in event.run_id:
             return [f"turn {event.turn}, code:", *_some(event.cell.code)]
         case events.CellEnded() if "." not in event.run_id:

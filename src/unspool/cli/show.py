@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from unspool.cli.opinions import compared, listed
-from unspool.cli.output import as_json, as_text, bill, dollars, head, visible, when
+from unspool.cli.output import as_json, as_text, bill, dollars, head, taken, visible, when
 from unspool.cli.runs import journal_of, state
 from unspool.cli.tree import CallMade, RunMade, TurnMade, tree
 from unspool.errors import JournalError
@@ -95,10 +95,16 @@ def _run(run: RunMade, turn: int | None = None) -> Iterator[str]:
         raise JournalError(f"run {run.id} has no turn {turn}; it has: {has}.")
     for one in chosen:
         yield ""
+        yield from _way(one)
         yield from _turn(one, whole=turn is not None)
     if turn is None:
         yield ""
         yield from _end(run)
+
+
+def _way(turn: TurnMade) -> Iterator[str]:
+    if turn.way is not None:
+        yield visible(taken(turn.way))
 
 
 def _turn(turn: TurnMade, *, whole: bool) -> Iterator[str]:

@@ -34,6 +34,8 @@ class TurnMade:
     tools: list[events.ToolEnded] = field(default_factory=list)
     children: list[RunMade] = field(default_factory=list)
     feedback: str = ""
+    way: events.WayTaken | None = None
+    """The way to answer that begins with it."""
 
 
 @dataclass(slots=True)
@@ -50,6 +52,8 @@ class RunMade:
     opinions: list[RunMade] = field(default_factory=list)
     """Other runs of the same question."""
     result: Result | None = None
+    way: events.WayTaken | None = None
+    """Taken, and no turn of it begun."""
 
     @property
     def turn(self) -> TurnMade:
@@ -80,7 +84,10 @@ def _add(run: RunMade, event: events.Event) -> None:
             if any(one.number == event.turn and one.replies for one in run.turns):
                 run.notes.append(f"the last reply, of turn {event.turn}, no longer counts")
             run.turns = [one for one in run.turns if one.number < event.turn]
-            run.turns.append(TurnMade(event.turn))
+            run.turns.append(TurnMade(event.turn, way=run.way))
+            run.way = None
+        case events.WayTaken():
+            run.way = event
         case events.Differed():
             run.turns = [one for one in run.turns if one.number < event.turn]
             run.notes.append(f"turn {event.turn} came to something else: {event.why}")

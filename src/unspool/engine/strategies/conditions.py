@@ -131,7 +131,7 @@ def _number(text: str) -> float:
 def taken(lines: Sequence[str], examples: Sequence[tuple[str, str]]) -> list[str]:
     """What each line has in the place that examples have in theirs: pairs of a line and what is
     taken of it. Nothing where no pattern fits most of the examples."""
-    known = [(home, _whole(home, one)) for home, one in examples if one and one in home]
+    known = [(home, whole(home, one)) for home, one in examples if one and one in home]
     for home, example in known:
         for pattern in _places(example, home):
             same = sum(1 for line, one in known if (m := pattern.search(line)) and m[1] == one)
@@ -141,7 +141,7 @@ def taken(lines: Sequence[str], examples: Sequence[tuple[str, str]]) -> list[str
     return []
 
 
-def _whole(home: str, example: str) -> str:
+def whole(home: str, example: str) -> str:
     """An example with what belongs to its first and last word in the line that it is from."""
     inner = rf"(?:\w+[/.@-])*{re.escape(example)}(?:[/.@-]?\w+)*"
     found = re.search(rf"(?<![\w]){inner}", home)

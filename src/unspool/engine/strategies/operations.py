@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from unspool.engine.strategies.conditions import asked, condition, names, taken
+from unspool.engine.strategies.conditions import asked, condition, names, taken, whole
 
 SHOWN = 8
 """Lines shown for one search."""
@@ -84,6 +84,7 @@ class Steps:
             ask = f"{known[-1]}\n\n{self._question}\n\nAnswer for {thing} alone. {COPY}"
             prompts.append(ask)
         replies = [str(one).strip().strip(".") for one in self._ask_all(prompts)]
+        replies = [whole(text, one) if one in text else one for one, text in zip(replies, known)]  # noqa: B905
         for thing, reply, text in zip(things, replies, known):  # noqa: B905
             self._tell(f"{thing}: {reply}")
             if any(fact.lower() not in text.lower() for fact in _facts(reply)):

@@ -32,7 +32,9 @@ _COUNT, _LIST = _step("count", where=_TEXTS), _step("list", where=_TEXTS)
 _LABEL = _step("label", ask=_TEXT, options=_TEXTS, count=_TEXT)
 
 _SOURCES = ("conditions.py", "operations.py")
-_IMPORTED = "from unspool.engine.strategies.conditions import asked, condition, names, taken\n"
+_IMPORTED = (
+    "from unspool.engine.strategies.conditions import asked, condition, names, taken, whole\n"
+)
 _WRITE = 'Nothing was done: write one step as JSON, like {"do": "look", "for": "..."}.'
 
 

@@ -76,9 +76,9 @@ def ladder(spec: RunSpec, context: Context, parts: Parts) -> list[Rung]:
     """The ways to go, the first first. A mode that the user has chosen is the only one."""
     profile = parts.profile_of(parts.root)
     made: Mapping[Way, Callable[[], list[Rung]]] = {
-        "direct": lambda: [_direct(spec, context)],
+        "direct": lambda: [_direct(spec, context, parts)],
         "rlm": lambda: [Rung("rlm", parts.pack, stumbles=_patience(profile))],
-        "guided": lambda: _guided(spec),
+        "guided": lambda: _guided(spec, parts),
         "mapreduce": lambda: [_pieces(spec, parts)],
     }
     taken = parts.memory.record.ways(spec.run_id)
@@ -120,7 +120,7 @@ def _fits(context: Context, profile: Profile) -> bool:
     return 0 < context.chars <= reads * CHARS_PER_TOKEN
 
 
-def _direct(spec: RunSpec, context: Context) -> Rung:
+def _direct(spec: RunSpec, context: Context, parts: Parts) -> Rung:
     text = text_of(context.in_memory())
 
     def read(reply: str) -> Reply:
@@ -140,7 +140,7 @@ def _direct(spec: RunSpec, context: Context) -> Rung:
     only = spec.mode == "direct"
     return Rung(
         "direct",
-        load("direct"),
+        _pack("direct", parts),
         read,
         turns=2 if spec.schema is not None else 1,
         text=text,
@@ -148,12 +148,12 @@ def _direct(spec: RunSpec, context: Context) -> Rung:
     )
 
 
-def _guided(spec: RunSpec) -> list[Rung]:
+def _guided(spec: RunSpec, parts: Parts) -> list[Rung]:
     asks, calls = asked(spec.question), spec.max_depth > spec.depth
     begin, each = steps.operations(), steps.one_by_one(spec.question)
     chosen = Rung(
         "guided",
-        load("guided"),
+        _pack("guided", parts),
         steps.read,
         (f"asks-{asks}",),
         steps.schema(asks, labels=calls),
@@ -168,3 +168,9 @@ def _guided(spec: RunSpec) -> list[Rung]:
 def _pieces(spec: RunSpec, parts: Parts) -> Rung:
     piece_chars = parts.profile_of(parts.sub).piece_chars
     return Rung("mapreduce", parts.pack, programme=programme(spec, piece_chars))
+
+
+def _pack(name: str, parts: Parts) -> Pack:
+    """The prompts of a way, asked as hot as those of the root model: a second opinion is asked
+    at another temperature than the first."""
+    return replace(load(name), temperature=parts.pack.temperature)

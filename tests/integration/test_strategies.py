@@ -310,12 +310,41 @@ def test_a_condition_that_was_forgotten_is_named(known: Known) -> None:
     assert "'No'" in server.requests[1].last or "'5'" in server.requests[1].last
 
 
-def test_a_list_is_taken_by_the_example_of_one(known: Known) -> None:
+def test_what_is_listed_of_a_few_lines_is_taken_of_all(known: Known) -> None:
     known()
-    script = [step("list", where=["paid=yes", "room=3"], like="Guest003")]
-    result, _ = guided(script, "List all guests in room 3 that have paid yes.")
+
+    def sub(request: ChatRequest) -> str:
+        return str(re.findall(r"guest=(\w+)", request.last)[-1])
+
+    script = [step("list", where=["paid=yes", "room=3"])]
+    result, server = guided(script, "List all guests in room 3 that have paid yes.", sub=sub)
     wanted = [r.split("guest=")[1].split()[0] for r in ROWS if "room=3" in r and "paid=yes" in r]
     assert ways(result, "guided") == wanted
+    assert sum(one.model == "sub" for one in server.requests) < len(wanted)
+
+
+BOTH = "Who keep the lighthouses at Korsnes and Ramsund? Name both."
+
+
+def test_things_that_a_question_lists_are_asked_about_one_by_one(known: Known) -> None:
+    known()
+
+    def sub(request: ChatRequest) -> str:
+        return HALVARD if "Answer for Korsnes" in request.last else "Sunniva Moe"
+
+    result, server = guided([], BOTH, SHORT, sub=sub)
+    assert ways(result, "guided") == "Korsnes: Halvard Lie; Ramsund: Sunniva Moe"
+    assert {one.model for one in server.requests} == {"sub"}
+
+
+def test_an_answer_about_one_of_them_that_its_lines_do_not_have_leads_to_steps(
+    known: Known,
+) -> None:
+    known()
+    both = f"Korsnes: {HALVARD}, Ramsund: Sunniva Moe"
+    result, server = guided([step("answer", text=both)] * 2, BOTH, SHORT, sub="Bo Berg")
+    assert ways(result, "guided") == both
+    assert "Sunniva Moe" in str(server.requests[-1].messages)
 
 
 def test_lines_are_labelled_one_by_one_and_counted(known: Known) -> None:

@@ -52,7 +52,8 @@ def test_it_finds_one_sentence_in_four_million_characters() -> None:
     )
     assert result.complete
     assert "Isobel Farquharson" in str(result.answer)
-    assert any("Farquharson" in turn.feedback for turn in result.turns)
+    shown = [seen.text for turn in result.turns for seen in turn.observations]
+    assert any("Farquharson" in text for text in shown)
     assert result.usage.tokens < 20_000
     assert result.cost == 0
 

@@ -24,6 +24,7 @@ SIGNS = {
     **dict.fromkeys(("=", "=="), operator.eq),
 }
 NUMBER = r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?"
+UNLIKE = re.compile(r"(.+?)\s*(?:!=|<>|\bis not\b)\s*(.+)", re.I)
 NEGATION = re.compile(r"(?:not|no|without)\s+|!(?!=)\s*", re.I)
 
 
@@ -66,16 +67,23 @@ def condition(text: str, lines: Callable[[], Iterable[str]], question: str = "")
     if negated:
         inner = condition(text[negated.end() :], lines, question)
         return lambda line: not inner(line)
-    readings = list(ways(text, question))
+    unlike = UNLIKE.fullmatch(text)
+    if unlike:
+        same = condition(f"{unlike[1]} = {unlike[2]}", lines, question)
+        return lambda line: not same(line)
+    compared = COMPARED.fullmatch(text)
+    if compared:
+        # Where there is such a number, it is this that is compared, whether or not it holds.
+        numbers = _compared_in(compared, question)
+        found = next((one for one in numbers if any(map(one.search, lines()))), None)
+        if found:
+            return _comparison(found, compared)
+    readings = list(ways(text))
     return next((way for way in readings if any(map(way, lines()))), readings[0])
 
 
-def ways(text: str, question: str = "") -> Iterator[Test]:
-    """The ways to read a condition, the strictest first."""
-    compared = COMPARED.fullmatch(text)
-    if compared:
-        said = re.search(rf"(?<!\w){re.escape(compared['number'])} ?([a-z%]+)", question)
-        yield from _comparisons(compared, compared["unit"] or (said[1] if said else ""))
+def ways(text: str) -> Iterator[Test]:
+    """The ways to read a condition that compares no numbers, the strictest first."""
     values = [text]
     label, parted, value = _parted(text)
     if parted:
@@ -100,28 +108,31 @@ def _parted(text: str) -> tuple[str, bool, str]:
     return parts[0].strip("\"' "), True, parts[1].strip("\"' ")
 
 
-def _comparisons(compared: "re.Match[str]", unit: str) -> Iterator[Test]:
+def _comparison(pattern: "re.Pattern[str]", compared: "re.Match[str]") -> Test:
     sign, number = SIGNS[compared["sign"].lower()], _number(compared["number"])
+
+    def holds(line: str) -> bool:
+        match = pattern.search(line)
+        return match is not None and sign(_number(match[1]), number)
+
+    return holds
+
+
+def _compared_in(compared: "re.Match[str]", question: str) -> "Iterator[re.Pattern[str]]":
+    """Patterns for the number that is compared, the strictest first."""
     words = compared["label"].strip(" \"'").split()
-
-    def test(pattern: str) -> Test:
-        found = re.compile(pattern, re.I).search
-
-        def holds(line: str) -> bool:
-            match = found(line)
-            return match is not None and sign(_number(match[1]), number)
-
-        return holds
-
+    said = re.search(rf"(?<!\w){re.escape(compared['number'])} ?([a-z%]+)", question)
+    unit = compared["unit"] or (said[1] if said else "")
     # Of `request took > 5`, lines may have the last word alone.
     labels = [re.escape(" ".join(words[at:])) for at in range(len(words))]
     after = [rf"(?<!\w){label}[\"']?\W{{0,4}}?({NUMBER})" for label in labels]
     units = [re.escape(one) for one in dict.fromkeys((unit, *reversed(words))) if one]
+    patterns = after + [rf"({NUMBER})\s?{one}(?!\w)" for one in units]
     if unit:
-        yield from (test(rf"{pattern}\s?{units[0]}(?!\w)") for pattern in after)
-        yield test(rf"({NUMBER})\s?{units[0]}(?!\w)")
-    yield from map(test, after)
-    yield from (test(rf"({NUMBER})\s?{one}(?!\w)") for one in units)
+        strict = [rf"{pattern}\s?{units[0]}(?!\w)" for pattern in after]
+        patterns = [*strict, rf"({NUMBER})\s?{units[0]}(?!\w)", *patterns]
+    for pattern in patterns:
+        yield re.compile(pattern, re.I)
 
 
 def _number(text: str) -> float:
@@ -155,9 +166,17 @@ def _places(example: str, home: str) -> Iterator["re.Pattern[str]"]:
     fixed = letters[0] if letters else ""
     strict = re.escape(fixed) + _shape(example[len(fixed) :])
     at = home.find(example)
+    for mark in ",;|\t":
+        columns = home.split(mark)
+        if len(columns) > 2 and example in [one.strip() for one in columns]:
+            place = [one.strip() for one in columns].index(example)
+            sign, other = re.escape(mark), rf"[^{mark}\n]*"
+            yield re.compile(rf"^(?:{other}{sign}){{{place}}} *({other}?) *(?:{sign}|$)")
     before, after = home[:at], home[at + len(example) :][:1]
     left = re.search(r"[^\W\d_]*\W{0,4}$", before)
     edge = re.escape(left[0]) if before and left else "^"
+    if left and left[0][:1].isalpha():
+        edge = rf"(?<!\w){edge}"
     if not after.isalnum():
         stop = re.escape(after) if after else "$"
         for inner in dict.fromkeys((strict, shape, r"[^\n]+?")):

@@ -16,7 +16,7 @@ from unspool.models.gate import Gate, Gates
 from unspool.models.http import HttpPool
 from unspool.models.prices import NOTHING, Pricer, Prices, Written
 from unspool.models.wrap.either import Server
-from unspool.packs.pack import Pack
+from unspool.packs.pack import OF_A_MODE, Pack
 from unspool.packs.reading import load
 from unspool.ports import Model
 from unspool.profiles import Profile, profile_of
@@ -268,11 +268,15 @@ def _sized(profile: Profile, row: Mapping[str, int]) -> Profile:
 def suited(
     models: Iterable[str], pack: str | None, settings: Settings
 ) -> tuple[dict[str, Profile], dict[str, Pack]]:
-    """What is known of each model, and its prompts: `pack`, or what its profile says.
+    """What is known of each model, and its prompts: `pack`, which is then what it is asked with
+    first, or what its profile says.
 
     Raises:
-        ConfigurationError: there is no such pack, or a file of the user's has a fault.
+        ConfigurationError: there is no such pack, it is one of a mode, or a file of the user's
+            has a fault.
     """
+    if pack is not None and pack.partition(":")[0] in OF_A_MODE:
+        raise ConfigurationError(f"the prompts {pack!r} are those of a mode: give mode= that name.")
     rows = own_rows(settings.home / "capacity.toml")
     profiles = {
         name: _sized(profile_of(name, profile_folder(settings)), row_of(name, rows))
@@ -280,7 +284,8 @@ def suited(
     }
     own = pack_folder(settings)
     if pack is not None:
-        return profiles, dict.fromkeys(profiles, load(pack, own))
+        coding = {name: replace(one, strategy="rlm") for name, one in profiles.items()}
+        return coding, dict.fromkeys(profiles, load(pack, own))
     return profiles, {name: _pack_of(profile, own) for name, profile in profiles.items()}
 
 

@@ -212,3 +212,8 @@ def test_profiles_are_listed_and_read_on_the_command_line(
     assert "3,600 characters" in shown
     assert main(["profiles", "show", "nobody"]) == 1
     assert "unspool calibrate nobody" in capsys.readouterr().err
+
+
+def test_the_prompts_of_a_mode_are_no_pack_to_choose() -> None:
+    with pytest.raises(ConfigurationError, match="mode="):
+        RLM("m", base_url="http://127.0.0.1:9/v1", pack="guided")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from unspool import RLM, Limits, Result
 from unspool.cli.ask import pulled
@@ -12,7 +13,7 @@ from unspool.cli.output import bill, dollars, head, visible
 from unspool.cli.progress import progress_for
 from unspool.config import from_environment
 from unspool.errors import ConfigurationError
-from unspool.packs.pack import CHILD_RUNS, SUB_CALLS, Pack
+from unspool.packs.pack import CHILD_RUNS, OF_A_MODE, SUB_CALLS, Pack
 from unspool.packs.reading import known, load
 from unspool.profiles.profile import CHARS_PER_TOKEN, PIECE_CHARS
 from unspool.tasks import Kind, Task, make
@@ -98,7 +99,8 @@ def _test(names: Sequence[str], own: Path, options: argparse.Namespace) -> Itera
                 yield f"--max-usd is used up: {bill(spent)}"
                 return
             limits = Limits(turns=TURNS, usd=left)
-            rlm = RLM(model, base_url=options.base_url, pack=name, limits=limits)
+            asked: dict[str, Any] = {"mode": name} if name in OF_A_MODE else {"pack": name}
+            rlm = RLM(model, base_url=options.base_url, limits=limits, **asked)
             result = rlm.run(task.question, task.context)
             spent += result.usage
             done.append((task, result))

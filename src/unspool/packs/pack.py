@@ -26,6 +26,10 @@ FACTS = (SUB_CALLS, CHILD_RUNS, *ASKS)
 one, what its question asks for."""
 
 
+OF_A_MODE = ("direct", "guided")
+"""Packs whose replies are no code: a run has them by its mode alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A piece of a pack's texts. Several may have one name: they are switched off together."""

@@ -135,7 +135,7 @@ def test_it_answers_over_a_folder_of_mixed_formats(
     result = RLM(DEFAULT_LOCAL, limits=Limits(turns=10, seconds=300)).run(question, tmp_path)
     assert result.complete
     assert answer in str(result.answer)
-    assert any(where in turn.feedback for turn in result.turns)
+    assert any(where in seen.text for turn in result.turns for seen in turn.observations)
     cited = [one for one in result.evidence if answer in one.text]
     assert cited
     assert where in cited[0].document

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Literal
 
 from unspool.errors import ConfigurationError, UnspoolError
+from unspool.types import Limit
 
-Limit = Literal["turns", "usd", "tokens", "calls", "seconds"]
 NEEDED = frozenset({"turns", "cell_seconds", "memory_bytes", "output_chars", "parallel"})
 WHOLE = frozenset(
     {"turns", "tokens", "calls", "children", "memory_bytes", "output_chars", "parallel"}

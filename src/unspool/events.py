@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from unspool.budget import Limit
 from unspool.types import (
     Cell,
     Completion,
+    Limit,
     Message,
     Observation,
     Request,

@@ -12,9 +12,9 @@ from dataclasses import replace
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from unspool.budget import Limit, LimitReached, Limits, NoMoreChildren
+from unspool.budget import LimitReached, Limits, NoMoreChildren
 from unspool.errors import ModelError, UnspoolError
-from unspool.types import Completion, Request, Usage
+from unspool.types import Completion, Limit, Request, Usage
 
 Price = Callable[[Usage], int | None]
 """What so many tokens of one model cost, in microusd; None when that is not known."""

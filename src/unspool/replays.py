@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from unspool import events
-from unspool.budget import Limit, LimitReached, Limits
+from unspool.budget import LimitReached, Limits
 from unspool.context.source import Context
 from unspool.errors import ConfigurationError, JournalError, ModelError
 from unspool.journal.codec import Codec
@@ -23,7 +23,7 @@ from unspool.packs.pack import Pack
 from unspool.record import BEFORE_WAYS, OnDifference
 from unspool.spec import Tool
 from unspool.tools import Tools
-from unspool.types import Completion, OnText, Request
+from unspool.types import Completion, Limit, OnText, Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from unspool import events
-from unspool.budget import Limit
-from unspool.types import Observation, SubCall, Turn, Usage, Way
+from unspool.types import Limit, Observation, SubCall, Turn, Usage, Way
 
 Paid = events.Replied | events.ReplyCut | events.Unanswered | events.CallEnded
 """What tells of requests that were paid for."""

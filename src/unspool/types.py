@@ -11,6 +11,9 @@ Role = Literal["system", "user", "assistant"]
 Status = Literal["complete", "turns", "usd", "tokens", "calls", "seconds", "cancelled", "failed"]
 """How a run ended: `complete`, or the name of the limit that ended it."""
 
+Limit = Literal["turns", "usd", "tokens", "calls", "seconds"]
+"""What a run may run out of."""
+
 Source = Literal["model", "cache", "record"]
 """Where a reply came from: a model, an earlier call that was the same, or the record of the
 run, of which this is a part that was run before."""

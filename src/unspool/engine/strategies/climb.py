@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from unspool import events
-from unspool.budget import Limit, LimitReached
+from unspool.budget import LimitReached
 from unspool.context.source import Context
 from unspool.engine.again import Again
 from unspool.engine.cells import parse
@@ -22,7 +22,7 @@ from unspool.ledger import Ledger
 from unspool.ports import CallDoor, Repl
 from unspool.salvage import leading
 from unspool.spec import RunSpec
-from unspool.types import Answer, Observation, Status
+from unspool.types import Answer, Limit, Observation, Status
 
 
 class Climb:

@@ -12,7 +12,8 @@ demo: $(READY)  ## set up, fetch the embedded model, and ask a real question
 	$(BIN)/python benchmarks/demo.py
 
 test: $(READY)  ## all tests, with the real embedded model where it has been fetched
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup -m "not local_model"
+	$(BIN)/python -m pytest -m local_model  # alone: its threads wait for each other
 
 check: $(READY)  ## lint, format, types, import order
 	$(BIN)/ruff check .

@@ -40,11 +40,18 @@ SERVED: list[ScriptedServer] = []
 """Those of the test that is under way."""
 
 
+def _opened(fd: str) -> str:
+    """What a descriptor stands for; nothing when it has been closed by now."""
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except FileNotFoundError:
+        return ""
+
+
 def contexts_held() -> int:
     """How many contexts this process holds in shared memory, once that no longer falls."""
     for _ in range(250):
-        links = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
-        held = sum("unspool-context" in os.readlink(link) for link in links if os.path.islink(link))
+        held = sum("unspool-context" in _opened(fd) for fd in os.listdir("/proc/self/fd"))
         if not held:
             break
         time.sleep(0.02)

@@ -288,6 +288,22 @@ def test_a_step_shows_lines_and_an_answer_ends(known: Known) -> None:
     assert "Ramsund is kept by Sunniva Moe" in told(server, 0)
 
 
+def test_a_model_that_looks_for_what_it_sees_is_brought_to_answer(known: Known) -> None:
+    """Small models do: they look for the answer itself, and then again."""
+    known()
+    look = step("look", **{"for": "Sunniva Moe"})
+    question = "Who keeps the lighthouse at Ramsund?"
+    result, server = guided([look, look, step("answer", text="Sunniva Moe")], question, SHORT)
+    assert ways(result, "guided") == "Sunniva Moe"
+    assert "Ramsund is kept by Sunniva Moe" in server.requests[1].last.split("all there is")[0]
+    bodies = [request.body for request in server.requests]
+    steps = ["look" in json.dumps(body["response_format"]) for body in bodies]
+    assert steps == [True, True, False]
+    assert bodies[2]["temperature"] == 0
+    result, _ = guided([look] * 3, question, SHORT, limits=Limits(turns=2, calls=2))
+    assert "Sunniva Moe" in result.answer, "no words of the engine's alone"
+
+
 def test_an_answer_that_no_line_has_is_not_the_end(known: Known) -> None:
     known()
     script = [step("answer", text="Bergen"), step("answer", text="Vik")]

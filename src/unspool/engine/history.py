@@ -21,7 +21,8 @@ REPEATED = (
 LEFT = "Left for this run and all its sub-calls: {}. Come to an answer before it is used up."
 CUT = "Your reply was longer than it may be, and its end is missing: write shorter ones."
 UNSTUCK = 0.8
-"""Temperature after a repeated reply, where it is 0: else the same would come for ever."""
+"""Temperature after a repeated reply, where it is 0 and nothing else is asked for: else the same
+would come for ever."""
 
 
 class History:
@@ -43,12 +44,12 @@ class History:
         """`shown` is what the rung's first cells have shown; `first_of_all`:
         no other was before."""
         pack = self._pack = parts.told(rung.pack, spec, rung.facts)
-        self._schema = rung.schema
+        self._schema, self._schema_again = rung.schema, rung.schema_again
         self._turns = spec.limits.turns
         self._replies: set[str] = set()
         self._reply = Completion("", Usage(), "")
-        self.repeated = False
-        """Whether the last reply was word for word as one before it."""
+        self.repeated = 0
+        """How many of the last replies were, word for word, one before them."""
         self._values = {"question": spec.question, "turns": str(self._turns)}
         joined = getattr(parts.sandbox, "joins_documents", False)
         told = rung.text or describe(context, pack.preview_chars, joined=joined)
@@ -71,19 +72,20 @@ class History:
     def request(self) -> Request:
         """What to send to the root model now."""
         pack = self._pack
-        stuck = self.repeated and pack.temperature == 0
+        again = self._schema_again if self.repeated else None
+        stuck = self.repeated > (1 if again else 0) and pack.temperature == 0
         return Request(
             self.messages.now,
             max_tokens=pack.max_tokens,
             temperature=UNSTUCK if stuck else pack.temperature,
             stop=pack.stop,
-            schema=self._schema,
+            schema=again or self._schema,
         )
 
     def replied(self, reply: Completion) -> None:
         """The model has said this; `add` tells what came of it."""
         self._reply = reply
-        self.repeated = reply.text.strip() in self._replies
+        self.repeated = self.repeated + 1 if reply.text.strip() in self._replies else 0
         self._replies.add(reply.text.strip())
 
     def add(

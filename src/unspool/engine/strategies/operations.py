@@ -28,6 +28,7 @@ LONG = 5
 SAMPLES = 3
 """Lines that a model is asked about, to see what is to be taken of all."""
 COPY = "Copy it from the text word for word, and write nothing else."
+ALL = "The lines above are all there is of it. If they have the answer, give it."
 OPENERS = frozenset("the a an it in on at yes no true false none not unknown and i".split())
 FACT = re.compile(r"\w[\w.,:/'-]*")
 
@@ -59,6 +60,9 @@ class Steps:
     def look(self, *wanted: str) -> None:
         """Shows the lines nearest to the first text, with what else is said of what the nearest
         one names, and one or two for each of the other texts."""
+        if len(wanted) == 1 and (known := self._all_of(wanted[0])):
+            self._tell(f"{known}\n{ALL}")
+            return
         lines: dict[str, None] = {}
         for number, text in enumerate(wanted):
             limit = 2 if number else SHOWN
@@ -71,7 +75,7 @@ class Steps:
                 found = found[: SHOWN - 2]
             lines.update(dict.fromkeys(found))
         if not self._show(lines):
-            self._tell("The lines above are all there is of it. If they have the answer, give it.")
+            self._tell(f"{next(iter(lines), '')}\n{ALL}".strip())
 
     def each(self, *things: str) -> None:
         """Answers for each of several things by itself, from the lines that name it."""
@@ -169,6 +173,11 @@ class Steps:
                 others = [one for one in self._lines_with(name, OTHERS) if _unplaced(one) != line]
                 self._hops[name] = others
         return [one for others in self._hops.values() for one in others][: SHOWN // 2]
+
+    def _all_of(self, text: str) -> str:
+        """The line that says something, where all that do are shown already; else nothing."""
+        found = self._lines_with(text, SHOWN) if len(text) > 2 else []
+        return found[0] if found and all(line in self._shown for line in found) else ""
 
     def _lines_with(self, text: str, limit: int) -> list[str]:
         found = self._search(re.escape(text), limit)

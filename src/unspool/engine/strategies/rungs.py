@@ -45,6 +45,8 @@ class Rung:
     """What is so besides, for the parts of the pack."""
     schema: Mapping[str, Any] | None = None
     """What a reply is held to, where the server can."""
+    schema_again: Mapping[str, Any] | None = None
+    """The same after a reply that was, word for word, one before it; None: as it was."""
     first: tuple[str, ...] = ()
     """Cells before the first reply; what they show goes into the opening."""
     programme: tuple[str, ...] = ()
@@ -157,6 +159,7 @@ def _guided(spec: RunSpec, parts: Parts) -> list[Rung]:
         steps.read,
         (f"asks-{asks}",),
         steps.schema(asks, labels=calls),
+        steps.schema(asks, labels=calls, looks=False),
         first=(begin, steps.first_look(spec.question)),
         stumbles=3,
     )

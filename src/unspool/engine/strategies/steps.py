@@ -38,12 +38,13 @@ _IMPORTED = (
 _WRITE = 'Nothing was done: write one step as JSON, like {"do": "look", "for": "..."}.'
 
 
-def schema(asks: str, *, labels: bool) -> Mapping[str, Any]:
+def schema(asks: str, *, labels: bool, looks: bool = True) -> Mapping[str, Any]:
     """What a reply has to be, where the server can hold its model to it: one of the steps that
-    may answer a question that asks for this. `labels`: models may be called."""
+    may answer a question that asks for this. `labels`: models may be called; `looks`: there may
+    be more to see."""
     own = {"number": [_COUNT, *([_LABEL] if labels else [])], "list": [_LIST]}.get(asks, [])
-    every = (_LOOK,) if asks == "list" else (_ANSWER, _LOOK)
-    return {"anyOf": [*every, *own]}
+    answers = [] if asks == "list" else [_ANSWER]
+    return {"anyOf": [*answers, *([_LOOK] if looks else []), *own]}
 
 
 @cache

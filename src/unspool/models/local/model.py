@@ -88,6 +88,8 @@ class EmbeddedModel:
             api_key=server.api_key,
             http=self._http,
             pricer=_free,
+            # The server closes kept connections on its own time, and a request may meet that.
+            headers={"Connection": "close"},
         )
         return server, chat
 

@@ -312,6 +312,58 @@ def test_an_answer_that_no_line_has_is_not_the_end(known: Known) -> None:
     assert "'Bergen'" in server.requests[1].last
 
 
+COURIERS = "\n".join(
+    [
+        "The parcel WJ-7 was handed to Cosimo Berg.",
+        "The home of Cosimo Berg is a narrow house in Tarhaven.",
+        *(f"The home of Anna Holm{n} is a narrow house in Ost{n}leigh." for n in range(60)),
+    ]
+)
+
+
+def test_a_name_on_the_way_is_not_yet_the_answer(known: Known) -> None:
+    known()
+    first = step("answer", text="Cosimo Berg")
+    question = "Where is the home of whoever carries the parcel WJ-7?"
+    result, server = guided([first, first, step("answer", text="Tarhaven")], question, COURIERS)
+    assert ways(result, "guided") == "Tarhaven"
+    assert "only on the way. The question asks for 'home'" in server.requests[1].last
+    assert "only on the way" in server.requests[2].last
+    result, _ = guided([first] * 2, "Who was handed the parcel WJ-7?", COURIERS)
+    assert ways(result, "guided") == "Cosimo Berg"
+
+
+def test_what_is_said_of_another_is_asked_about_again(known: Known) -> None:
+    known()
+    book = "In the granary's book Ost{} Farm has {},000 bushels."
+    farms = "\n".join(book.format(n, n + 7) for n in range(40))
+    farms += "\n800,111 bushels were brought by Tar Farm."
+    script = [step("answer", text="9,000"), step("answer", text="800,111")]
+    question = "With which sum of bushels is Tar Farm in the granary's book?"
+    result, server = guided(script, question, farms)
+    assert ways(result, "guided") == "800,111"
+    assert "'9,000' is said of another" in server.requests[1].last
+
+
+def test_what_the_question_says_itself_is_no_item_of_a_list(known: Known) -> None:
+    known()
+
+    def reads(request: ChatRequest) -> str:
+        if "response_format" not in request.body:
+            return "bolt"
+        [code, *_] = re.findall(r"\d{4}-[A-Z]{2}", request.last)
+        return json.dumps({"value": code})
+
+    rows = [f"{n + 1000}-QX;{'bolt' if n % 2 else 'nail'};yard;{n}" for n in range(400)]
+    question = "Collect the codes of each of the articles that are of the sort bolt."
+    script = [step("list", where=["bolt"])]
+    result, _ = guided(script, question, "\n".join(rows), sub=reads)
+    assert ways(result, "guided") == [f"{n + 1000}-QX" for n in range(1, 400, 2)]
+    result, server = guided(script * 2, question, "\n".join(rows), max_depth=0)
+    assert ways(result, "guided") == rows[1::2], "no model reads lines: they are given whole"
+    assert {one.model for one in server.requests} == {"root"}
+
+
 def test_a_condition_that_was_forgotten_is_named(known: Known) -> None:
     known()
     script = [

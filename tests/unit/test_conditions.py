@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from unspool.engine.strategies.conditions import asked, condition, taken
+from unspool.engine.strategies.conditions import asked, condition, fields_of, taken
 
 LOG = [
     "2024-05-12 10:20:30 INFO web-3 status=200 took 1,905 ms from 10.0.0.12",
@@ -171,3 +171,23 @@ def test_a_field_is_taken_of_all_records_by_examples_of_it(
 def value_in(line: str, value: str) -> str:
     """A value as it stands in the line."""
     return value if value in line else value.replace(" ", "_")
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ("5917-LR-63;bolt;west store;2541", ["5917-LR-63", "bolt", "west store", "2541"]),
+        ("id=R007 floor=two guest=Ines", ["R007", "two", "Ines"]),
+        ('{"id": "R 7", "floor": 2, "paid": true}', ["R 7", "2", "true"]),
+        ("Parcel WJ-77 went to Ines.", ["Parcel", "WJ-77", "went", "to", "Ines"]),
+        ("a|b|a", ["a", "b"]),
+        ("", []),
+    ],
+)
+def test_a_line_has_fields(line: str, fields: list[str]) -> None:
+    assert fields_of(line) == fields
+
+
+@given(st.text(max_size=80))
+def test_the_fields_of_any_line_are_parts_of_it(line: str) -> None:
+    assert all(one and one in line for one in fields_of(line))

@@ -159,6 +159,16 @@ def whole(home: str, example: str) -> str:
     return found[0] if found else example
 
 
+def fields_of(line: str) -> list[str]:
+    """What stands in a line field by field: in columns, after labels, or word by word."""
+    marks = [mark for mark in ";|\t," if line.count(mark) > 1]
+    labelled = re.findall(r"[\w.-]+[\"']?\s*[=:]\s*(\"[^\"]*\"|[^\s,;}]+)", line)
+    if not labelled and marks:
+        labelled = line.split(marks[0])
+    fields = labelled or re.findall(r"\w(?:[\w./@'-]*\w)?", line)
+    return list(dict.fromkeys(one for one in (field.strip(" \"'") for field in fields) if one))
+
+
 def _places(example: str, home: str) -> Iterator["re.Pattern[str]"]:
     """Patterns for what is like an example, the strictest first."""
     shape = _shape(example)

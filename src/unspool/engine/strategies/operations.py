@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from unspool.engine.strategies.conditions import asked, condition, names, taken, whole
+from unspool.engine.strategies.conditions import asked, condition, fields_of, names, taken, whole
 
 SHOWN = 8
 """Lines shown for one search."""
@@ -21,20 +21,26 @@ MOST_READ = 3_000
 """Lines that are read one by one."""
 LOOKED_AT = 2_000
 """Of the lines that were chosen, to see what else tells them apart."""
-HOPS, RARE = 4, 6
-"""Names that are followed from one line, and in how many lines at most each may be."""
+NAMES, HOPS, RARE = 16, 4, 6
+"""Names of one line that are tried, those that are followed, and in how many lines at most each
+of these may be."""
 LONG = 5
 """Letters from which on a word of the question may be a condition, capital or not."""
 SAMPLES = 3
 """Lines that a model is asked about, to see what is to be taken of all."""
 COPY = "Copy it from the text word for word, and write nothing else."
 ALL = "The lines above are all there is of it. If they have the answer, give it."
+COMMON = frozenset(
+    "about been does from have into that their there this were what when where which whom whose"
+    " will with would".split()
+)
 OPENERS = frozenset("the a an it in on at yes no true false none not unknown and i".split())
 FACT = re.compile(r"\w[\w.,:/'-]*")
 
 
 class Steps:
-    """One run's steps, over what its REPL has under these names."""
+    """One run's steps, over what its REPL has under these names; no models can be asked where
+    `ask_each` and `ask_all` are None."""
 
     def __init__(
         self,
@@ -42,8 +48,8 @@ class Steps:
         question: str,
         search: Callable[..., Any],
         chunks: Callable[..., Any],
-        ask_each: Callable[..., Any],
-        ask_all: Callable[..., Any],
+        ask_each: Any,
+        ask_all: Any,
         final: Callable[[Any], None],
         tell: Callable[[str], None] = print,
     ) -> None:
@@ -58,24 +64,20 @@ class Steps:
         self.found: list[str] = []
 
     def look(self, *wanted: str) -> None:
-        """Shows the lines nearest to the first text, with what else is said of what the nearest
-        one names, and one or two for each of the other texts."""
-        if len(wanted) == 1 and (known := self._all_of(wanted[0])):
+        """Shows the lines nearest to the first text, before them one or two with each of the
+        other texts, with what else is said of what the nearest one names."""
+        first, *others = wanted
+        if not others and (known := self._all_of(first)):
             self._tell(f"{known}\n{ALL}")
             return
-        lines: dict[str, None] = {}
-        for number, text in enumerate(wanted):
-            limit = 2 if number else SHOWN
-            exact = self._lines_with(text, limit) if number else []
-            words = re.findall(r"\w[\w.:/-]*", text)
-            found = exact or (list(self._search(words, limit)) if words else [])
-            if not number and self._asks == "text" and found:
-                lines[found[0]] = None
-                lines.update(dict.fromkeys(self._next_hop(found[0])))
-                found = found[: SHOWN - 2]
-            lines.update(dict.fromkeys(found))
+        exact = {text: self._lines_with(text, 2) for text in others}
+        nearest = dict.fromkeys([*itertools.chain(*exact.values()), *self._near(first, SHOWN)])
+        lines = list(nearest)
+        if lines and self._asks == "text":
+            lines = [lines[0], *self._next_hop(lines[0]), *lines[1:SHOWN]]
+        lines += [line for text in others if not exact[text] for line in self._near(text, 2)]
         if not self._show(lines):
-            self._tell(f"{next(iter(lines), '')}\n{ALL}".strip())
+            self._tell("\n".join([*lines[:1], ALL]))
 
     def each(self, *things: str) -> None:
         """Answers for each of several things by itself, from the lines that name it."""
@@ -113,13 +115,30 @@ class Steps:
         ask = (
             f"\n\nThis is one of many lines. {self._question}\nOf this line alone, that is: {COPY}"
         )
-        prompts = [line + ask for line in few]
-        said = [str(one).strip().strip("\"'") for one in self._ask_all(prompts)] if few else []
-        pairs = list(zip(few, said))  # noqa: B905
+        said = self._items(few, ask)
+        asked = self._question.lower()
+        pairs = [(line, one) for line, one in zip(few, said) if one.lower() not in asked]  # noqa: B905
+        if said and not pairs:  # all the lines have that
+            pairs = [(line, self._choice(line, ask)) for line in few]
         self.found = taken(lines, pairs) or list(dict.fromkeys(lines))
         self._tell(f"{len(self.found):,} found: {', '.join(self.found[:5])} ...")
         if not self._doubtful(where, "list") and self._asks != "number":
             self._final(self.found)
+
+    def _items(self, lines: Sequence[str], ask: str) -> list[str]:
+        """What a model says of each of some lines."""
+        if not lines or self._ask_all is None:
+            return []
+        return [str(one).strip().strip("\"'") for one in self._ask_all([x + ask for x in lines])]
+
+    def _choice(self, line: str, ask: str) -> str:
+        """What a model chooses of a line's fields, without those that the question names."""
+        asked = self._question.lower()
+        fields = [one for one in fields_of(line) if one.lower() not in asked]
+        if len(fields) < 2:
+            return "".join(fields)
+        [said] = self._ask_each([line], ask.strip(), schema={"type": "string", "enum": fields})
+        return str(said)
 
     def label(self, ask: str, options: Sequence[str], wanted: str = "") -> None:
         """Asks of each line which of the options it is, and counts."""
@@ -148,8 +167,26 @@ class Steps:
                 self._tell(line)
         elif unseen and self._once("unseen", f"No line above has {unseen[0]!r}. The nearest:"):
             self.look(text, *unseen[:2])
-        elif not self._more_of(text):
+        elif not (self._elsewhere(text) or self._more_of(text)):
             self._final(text)
+
+    def _elsewhere(self, text: str) -> bool:
+        """Warns where what is answered stands in no line about what the question names, while
+        there are such lines, but in some that name others."""
+        hops = [line for others in self._hops.values() for line in others]
+        named = [name.lower() for name in names(self._question)]
+        about = [one for one in self._shown if any(name in one.lower() for name in named)]
+        facts = [fact.lower() for fact in _facts(text)] or [text.lower()]
+        saying = [one for one in self._shown if any(fact in one.lower() for fact in facts)]
+        sure = not about or any(one in about or one in hops for one in saying)
+        if sure or not all(set(names(_unplaced(one))) - {text} for one in saying):
+            return False
+        told = f"{text[:80]!r} is said of another. What the question asks about:"
+        if not self._once("elsewhere", told):
+            return False
+        for line in about[:OTHERS]:
+            self._tell(line)
+        return True
 
     def _more_of(self, name: str) -> bool:
         """Shows, of what was found, what else the text says: the question may ask for that."""
@@ -157,27 +194,54 @@ class Steps:
             return False
         new = [one for one in self._lines_with(name, SHOWN) if one not in self._shown]
         lines = self._hops.get(name) or new
+        if not 0 < len(lines) <= OTHERS:
+            return False
+        wanted = self._on_the_way(name, lines)
         told = f"The text says more of {name!r}. If the question asks for that, answer with it:"
-        if not 0 < len(lines) <= OTHERS or not self._once(f"more of {name}", told):
+        if wanted:
+            told = f"{name!r} is only on the way. The question asks for {wanted!r}. Answer with it:"
+        if not (self._once(f"more of {name}", told) or (wanted and self._once(wanted, told))):
             return False
         for line in lines:
             self._tell(line)
         self._shown.update(dict.fromkeys(lines))
         return True
 
+    def _on_the_way(self, name: str, lines: Sequence[str]) -> str:
+        """A word of the question that is said where more is said of a name, and is not where
+        the question's own names lead to that name."""
+        question = self._question.replace(name, "")
+        words = re.findall(r"\w+", " ".join(lines).lower())
+        before = [line.lower() for line in self._shown if name in line and line not in lines]
+        asked: list[str] = re.findall(r"[^\W\d_]{4,}", question.lower())
+        for word in asked:
+            known = word in COMMON or any(word in line for line in before)
+            if before and word in words and not known:
+                return word
+        return ""
+
     def _next_hop(self, line: str) -> list[str]:
         """Lines about what a line names and the question does not, where there are few."""
         asked, line = self._question.lower(), _unplaced(line)
-        for name in [one for one in names(f"- {line}") if one.lower() not in asked][:HOPS]:
-            if len(self._search(re.escape(name), RARE + 1, spans=True)) <= RARE:
-                others = [one for one in self._lines_with(name, OTHERS) if _unplaced(one) != line]
-                self._hops[name] = others
+        unasked = [one for one in names(f"- {line}") if one.lower() not in asked]
+        rare = (
+            name
+            for name in unasked[:NAMES]
+            if len(self._search(re.escape(name), RARE + 1, spans=True)) <= RARE
+        )
+        for name in itertools.islice(rare, HOPS):
+            others = [one for one in self._lines_with(name, OTHERS) if _unplaced(one) != line]
+            self._hops[name] = others
         return [one for others in self._hops.values() for one in others][: SHOWN // 2]
 
     def _all_of(self, text: str) -> str:
         """The line that says something, where all that do are shown already; else nothing."""
         found = self._lines_with(text, SHOWN) if len(text) > 2 else []
         return found[0] if found and all(line in self._shown for line in found) else ""
+
+    def _near(self, text: str, limit: int) -> list[str]:
+        words = re.findall(r"\w[\w.:/-]*", text)
+        return list(self._search(words, limit)) if words else []
 
     def _lines_with(self, text: str, limit: int) -> list[str]:
         found = self._search(re.escape(text), limit)
@@ -236,7 +300,7 @@ class Steps:
 
     def _show(self, lines: Iterable[str]) -> list[str]:
         """Shows lines that were not shown before, and gives those."""
-        new = [line for line in lines if line not in self._shown]
+        new = [line for line in dict.fromkeys(lines) if line not in self._shown]
         self._shown.update(dict.fromkeys(new))
         for line in new:
             self._tell(line)

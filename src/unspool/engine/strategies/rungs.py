@@ -152,7 +152,7 @@ def _direct(spec: RunSpec, context: Context, parts: Parts) -> Rung:
 
 def _guided(spec: RunSpec, parts: Parts) -> list[Rung]:
     asks, calls = asked(spec.question), spec.max_depth > spec.depth
-    begin, each = steps.operations(), steps.one_by_one(spec.question)
+    begin, each = steps.operations(calls=calls), steps.one_by_one(spec.question)
     chosen = Rung(
         "guided",
         _pack("guided", parts),

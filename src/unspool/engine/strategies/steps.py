@@ -32,9 +32,7 @@ _COUNT, _LIST = _step("count", where=_TEXTS), _step("list", where=_TEXTS)
 _LABEL = _step("label", ask=_TEXT, options=_TEXTS, count=_TEXT)
 
 _SOURCES = ("conditions.py", "operations.py")
-_IMPORTED = (
-    "from unspool.engine.strategies.conditions import asked, condition, names, taken, whole\n"
-)
+_IMPORTED = re.compile(r"^from unspool\.\S+ import (?:\([^)]*\)|[^\n]*)\n", re.M)
 _WRITE = 'Nothing was done: write one step as JSON, like {"do": "look", "for": "..."}.'
 
 
@@ -48,12 +46,13 @@ def schema(asks: str, *, labels: bool, looks: bool = True) -> Mapping[str, Any]:
 
 
 @cache
-def operations() -> str:
-    """The code of the steps, with the object that carries them out."""
+def operations(*, calls: bool = True) -> str:
+    """The code of the steps, with the object that carries them out. `calls`: models may be
+    called."""
     sources = [files(__package__).joinpath(name).read_text("utf-8") for name in _SOURCES]
-    code = "\n\n".join(source.replace(_IMPORTED, "") for source in sources)
-    given = "context, question, search, chunks, ask_each, llm_query_batched, FINAL"
-    return f"{code}\n\nsteps = Steps({given})"
+    code = "\n\n".join(_IMPORTED.sub("", source) for source in sources)
+    models = "ask_each, llm_query_batched" if calls else "None, None"
+    return f"{code}\n\nsteps = Steps(context, question, search, chunks, {models}, FINAL)"
 
 
 def first_look(question: str) -> str:

@@ -307,9 +307,30 @@ def test_a_model_that_looks_for_what_it_sees_is_brought_to_answer(known: Known) 
 def test_an_answer_that_no_line_has_is_not_the_end(known: Known) -> None:
     known()
     script = [step("answer", text="Bergen"), step("answer", text="Vik")]
-    result, server = guided(script, "Where was Sunniva Moe born?", SHORT)
+    question = "Where was Sunniva Moe born?"
+    result, server = guided(script, question, SHORT, sub=Reply("In Oslo"))
     assert ways(result, "guided") == "Vik"
-    assert "'Bergen'" in server.requests[1].last
+    assert "'Bergen'" in server.requests[2].last
+    result, server = guided(script, question, SHORT, max_depth=0)
+    assert ways(result, "guided") == "Vik"
+
+
+def test_what_is_of_the_examples_is_asked_again_without_them(known: Known) -> None:
+    known()
+    question = "Where was Sunniva Moe born?"
+    result, server = guided(
+        [step("answer", text="Ruth Okafor")], question, SHORT, sub=Reply("vik.")
+    )
+    assert ways(result, "guided") == "Vik"
+    assert server.requests[1].last.startswith("The lighthouse at Ramsund")
+    mill = "The mill at Korsnes was sold for 51,215 crowns.\n" + LOG
+    strange = step("count", where=["Korsnes", "heating=on"])
+    question = "For how many crowns was the mill at Korsnes sold?"
+    result, _ = guided([strange], question, mill, sub=Reply("51215"))
+    assert ways(result, "guided") == "51,215"
+    result, server = guided([strange, step("answer", text="51,215")], question, mill, max_depth=0)
+    assert ways(result, "guided") == "51,215"
+    assert "the question does not ask for it" in server.requests[1].last
 
 
 COURIERS = "\n".join(

@@ -61,6 +61,7 @@ class Steps:
         self._shown: dict[str, None] = {}
         self._hops: dict[str, list[str]] = {}
         self._warned: set[str] = set()
+        self._alone: dict[str, int] = {}
         self.found: list[str] = []
 
     def look(self, *wanted: str) -> None:
@@ -101,7 +102,10 @@ class Steps:
         """Counts the lines that fulfil all conditions."""
         self.found = self._chosen(where)
         self._tell(f"{len(self.found):,} lines fulfil all of: {', '.join(where)}.")
-        if self._doubtful(where, "number"):
+        if not self.found and (strange := self._strange(where)):
+            if not self._afresh():
+                self._tell(f"No line has {strange!r}, and the question does not ask for it.")
+        elif self._doubtful(where, "number"):
             for line in self.found[:OTHERS]:
                 self._tell(line[:200])
         elif self._asks == "number":
@@ -161,6 +165,8 @@ class Steps:
         known = "\n".join(self._shown).lower() + self._question.lower()
         unseen = [fact for fact in _facts(text) if fact.lower() not in known]
         nowhere = [fact for fact in unseen if not self._lines_with(fact, 1)]
+        if nowhere and self._afresh():
+            return
         if nowhere:
             self._tell(f"The text does not say {nowhere[0]!r} anywhere. It says:")
             for line in list(self._shown)[: SHOWN // 2]:
@@ -169,6 +175,22 @@ class Steps:
             self.look(text, *unseen[:2])
         elif not (self._elsewhere(text) or self._more_of(text)):
             self._final(text)
+
+    def _afresh(self) -> bool:
+        """Ends with what a model reads in the lines above, which it sees without all else: what
+        it has said may be of the examples. Once, and where the lines have what it reads."""
+        lines = "\n".join(map(_unplaced, self._shown))
+        if "afresh" in self._warned:
+            return False
+        self._warned.add("afresh")
+        said = "".join(self._items([lines], f"\n\n{self._question}\n{COPY}")).strip(".")
+        found = re.search(",?".join(map(re.escape, said)), lines, re.I)  # 1874 for 1,874
+        if not said or not found:
+            return False
+        said = found[0]
+        if not (self._elsewhere(said) or self._more_of(said)):
+            self._final(said)
+        return True
 
     def _elsewhere(self, text: str) -> bool:
         """Warns where what is answered stands in no line about what the question names, while
@@ -259,7 +281,7 @@ class Steps:
     def _chosen(self, where: Sequence[str]) -> list[str]:
         """The lines that fulfil all conditions; says of each how many fulfil it alone."""
         tests = [condition(one, self._units, self._question) for one in where]
-        alone = dict.fromkeys(where, 0)
+        alone = self._alone = dict.fromkeys(where, 0)
         lines = []
         for line in self._units():
             passed = {one: bool(test(line)) for one, test in zip(where, tests)}  # noqa: B905
@@ -271,6 +293,12 @@ class Steps:
             for one, number in alone.items():
                 self._tell(f"{one}: {number:,} lines")
         return lines
+
+    def _strange(self, where: Sequence[str]) -> str:
+        """A condition that no line fulfils and that has no word of the question."""
+        asked = set(re.findall(r"\w+", self._question.lower()))
+        unasked = [one for one in where if not asked & set(re.findall(r"\w+", one.lower()))]
+        return next((one for one in unasked if not self._alone[one]), "")
 
     def _doubtful(self, where: Sequence[str], kind: str) -> bool:
         """Warns, once of each kind, where lines may not be those that were asked for."""

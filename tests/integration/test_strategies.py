@@ -301,7 +301,8 @@ def test_a_model_that_looks_for_what_it_sees_is_brought_to_answer(known: Known) 
     assert steps == [True, True, False]
     assert bodies[2]["temperature"] == 0
     result, _ = guided([look] * 3, question, SHORT, limits=Limits(turns=2, calls=2))
-    assert "Sunniva Moe" in result.answer, "no words of the engine's alone"
+    assert str(result.answer).splitlines()[0].endswith("Sunniva Moe, who was born in Vik.")
+    assert "all there is" not in str(result.answer), "no words of unspool's"
 
 
 def test_an_answer_that_no_line_has_is_not_the_end(known: Known) -> None:
@@ -424,6 +425,36 @@ def test_things_that_a_question_lists_are_asked_about_one_by_one(known: Known) -
     result, server = guided([], BOTH, SHORT, sub=sub)
     assert ways(result, "guided") == "Korsnes: Halvard Lie; Ramsund: Sunniva Moe"
     assert {one.model for one in server.requests} == {"sub"}
+
+
+def test_of_answers_to_several_things_one_that_is_unlike_is_chosen_anew(known: Known) -> None:
+    known()
+    limits = {
+        "window_ms": 820_234,
+        "most_retries": 434_598,
+        "backlog_size": 701_792,
+        "most_depth": 592_668,
+    }
+    rows = [
+        f"{n + 70},{n}.85,the setting {name} is {value}"
+        for n, (name, value) in enumerate(limits.items())
+    ]
+    odd = {"backlog_size": "2.85", "most_depth": "most_depth"}
+
+    def reads(request: ChatRequest) -> str:
+        thing = request.last.partition("Answer for ")[2].split()[0]
+        if "response_format" in request.body:
+            assert str(limits[thing]) in str(request.body["response_format"])
+            return json.dumps({"value": str(limits[thing])})
+        return odd.get(thing, str(limits[thing]))
+
+    question = (
+        "What values do these settings have: window_ms, most_retries, backlog_size and most_depth?"
+    )
+    result, server = guided([], question, "\n".join(rows + ROWS), sub=reads)
+    expected = "; ".join(f"{name}: {value}" for name, value in limits.items())
+    assert ways(result, "guided") == expected
+    assert len(server.requests) == 6
 
 
 def test_an_answer_about_one_of_them_that_its_lines_do_not_have_leads_to_steps(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unspool.engine.strategies.steps import operations, read, schema
+from unspool.engine.strategies.steps import operations, read, said, schema
 
 LOOK = '{"do": "look", "for": "the ferry"}'
 
@@ -60,6 +60,20 @@ def test_what_is_no_step_is_told_what_to_write(reply: str) -> None:
     found = read(reply)
     assert (found.cells, found.final) == ((), None)
     assert "write one step as JSON" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        (" Vik.\n", "Vik."),
+        ('{"do": "answer", "text": "Vik"}', "Vik"),
+        (LOOK, ""),
+        ('{"name": "Vik"}', '{"name": "Vik"}'),
+        ("", ""),
+    ],
+)
+def test_a_last_reply_may_be_a_step_all_the_same(reply: str, answer: str) -> None:
+    assert said(reply) == answer
 
 
 @given(st.text(max_size=60), st.text(min_size=1, max_size=60))

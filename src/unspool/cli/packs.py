@@ -66,7 +66,7 @@ def _chars(pack: Pack) -> int:
 def _show(pack: Pack, options: argparse.Namespace) -> Iterator[str]:
     model = options.model or ""
     piece_chars = suited([model], None, from_environment())[0][model].piece_chars
-    told = _told(pack, depth=options.depth, piece_chars=piece_chars)
+    told = _told(pack, depth=options.depth, piece_chars=piece_chars, asks=options.asks)
     yield f"pack {pack}, as a run of max_depth {options.depth} is told it"
     yield f"for {visible(pack.family)}"
     yield f"parts: {', '.join(pack.names)}"
@@ -74,8 +74,8 @@ def _show(pack: Pack, options: argparse.Namespace) -> Iterator[str]:
     yield visible(told.shown()).rstrip("\n")
 
 
-def _told(pack: Pack, *, depth: int, piece_chars: int) -> Pack:
-    facts = (SUB_CALLS, CHILD_RUNS)[:depth]
+def _told(pack: Pack, *, depth: int, piece_chars: int, asks: str = "text") -> Pack:
+    facts = (*(SUB_CALLS, CHILD_RUNS)[:depth], f"asks-{asks}")
     return pack.told(facts, piece_chars=piece_chars)
 
 

@@ -23,6 +23,12 @@ def add_prompts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         default=1,
         help="0: without sub-calls; 1: with them; 2: with child runs; default: 1",
     )
+    show.add_argument(
+        "--asks",
+        choices=("text", "number", "list"),
+        default="text",
+        help="of the prompts of guided runs: for questions that ask for this; default: text",
+    )
     show.set_defaults(command=_packs, action="show")
     _add_test(actions.add_parser("test", help="ask a model made-up questions with each"))
     profiles = commands.add_parser("profiles", help="what is known of models: list it, read one")

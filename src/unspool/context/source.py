@@ -96,8 +96,9 @@ class Context:
             return self.value
         if not self.value.is_whole:
             raise ContextError(
-                f"{self.value.path} has {self.value.size:,} bytes, which this sandbox would have"
-                " to copy: use sandbox='process', or give a part of it."
+                f"{self.value.path} has {self.value.size:,} bytes, too many to be read at once:"
+                " with sandbox='process', and in any mode but 'direct', it is read piece by piece;"
+                " or give a part of it."
             )
         return "".join(self.value.pieces())
 

@@ -43,7 +43,7 @@ class Loop:
     model has been shown on this rung."""
 
     def __init__(self, stage: Stage, rung: Rung, *, turn: int) -> None:
-        self._on, self._rung = stage, rung
+        self._on, self.rung = stage, rung
         self.turn = turn
         self.history: History | None = None
 
@@ -56,7 +56,7 @@ class Loop:
             LimitReached: that was all; only the last reply is left.
             ModelError, SandboxError, JournalError: the run cannot go on.
         """
-        rung, begun = self._rung, self.turn
+        rung, begun = self.rung, self.turn
         first, shown = await self._first()
         history = self.history = self._opened(shown, first_of_all=begun == 0)
         judge = Judge(history.opening, strict=rung.pack.check_typed, schema=self._on.spec.schema)
@@ -82,7 +82,7 @@ class Loop:
     async def programme(self) -> str:
         """A turn whose cells the rung has, in place of those of the root model."""
         self.next_turn()
-        now = await self._on.running.all(self._rung.programme, self.turn)
+        now = await self._on.running.all(self.rung.programme, self.turn)
         seen = self._on.again.seen(self.turn, now)
         self.end_turn()
         if seen[-1].finished:
@@ -106,23 +106,23 @@ class Loop:
 
     async def _first(self) -> tuple[list[Observation], str]:
         """The rung's own cells before the first reply, and what they show."""
-        if not self._rung.first:
+        if not self.rung.first:
             return [], ""
         self.next_turn()
-        seen = await self._on.running.all(self._rung.first, self.turn)
+        seen = await self._on.running.all(self.rung.first, self.turn)
         return seen, "\n".join(one.text for one in seen).strip()
 
     def _opened(self, shown: str, *, first_of_all: bool) -> History:
         on = self._on
         return History(
-            on.spec, on.context, on.parts, self._rung, shown=shown, first_of_all=first_of_all
+            on.spec, on.context, on.parts, self.rung, shown=shown, first_of_all=first_of_all
         )
 
     async def _reply(
         self, history: History, first: Sequence[Observation]
     ) -> tuple[Reply, Sequence[Observation]]:
         """One reply, and what its cells came to; `first` has run in the same turn before it."""
-        on, rung, strict = self._on, self._rung, self._rung.pack.check_typed
+        on, rung, strict = self._on, self.rung, self.rung.pack.check_typed
 
         async def run(code: str) -> Observation:
             return await on.running.one(code, self.turn, strict=strict)
@@ -137,7 +137,7 @@ class Loop:
 
     def _feedback(self, reply: Reply, seen: Sequence[Observation], verdict: Verdict) -> str:
         assert self.history is not None
-        output = render(seen, self._rung.pack) if seen else reply.hint
+        output = render(seen, self.rung.pack) if seen else reply.hint
         output = "\n".join(part for part in (output, verdict.advice) if part)
         left, before = self._on.ledger.left(), self._on.again.feedback(self.turn)
         return self.history.add(output, seen, turn=self.turn, left=left, before=before)

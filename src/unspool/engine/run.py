@@ -20,7 +20,6 @@ from unspool.keys import key_of
 from unspool.ledger import Ledger
 from unspool.ports import Model
 from unspool.reading import Reading
-from unspool.salvage import printed
 from unspool.schema.value import DoesNotFit, Schema
 from unspool.spec import RunSpec
 from unspool.trajectory import Trajectory
@@ -122,7 +121,7 @@ class Run:
 
     def _answer(self) -> Any:
         """The best there is, as what was asked for if it fits; a draft may not."""
-        best, schema = self._climb.best or printed(self._climb.seen), self._spec.schema
+        best, schema = self._climb.best or self._climb.shown, self._spec.schema
         if best is None or schema is None:
             return None if best is None else best.whole
         try:

@@ -16,11 +16,12 @@ from unspool.engine.parts import Parts, opened
 from unspool.engine.root import Root
 from unspool.engine.running import Running
 from unspool.engine.strategies.rungs import Rung, ladder
+from unspool.engine.strategies.steps import said, unremarked
 from unspool.errors import ModelError
 from unspool.events import Emit
 from unspool.ledger import Ledger
 from unspool.ports import CallDoor, Repl
-from unspool.salvage import leading
+from unspool.salvage import leading, printed
 from unspool.spec import RunSpec
 from unspool.types import Answer, Limit, Observation, Status
 
@@ -58,6 +59,11 @@ class Climb:
     def seen(self) -> list[Observation]:
         """What came of all cells until now."""
         return self._stage.running.seen if self._stage is not None else []
+
+    @property
+    def shown(self) -> Answer | None:
+        """The last that cells showed, without what unspool remarked to it."""
+        return printed([unremarked(one) for one in self.seen])
 
     async def run(self) -> Status:
         """Takes one way of answering after the other, until one has an answer.
@@ -133,8 +139,9 @@ class Climb:
         if loop.history is None:
             return
         completion = await stage.root.ask(loop.history, loop.turn, last=True)
-        reply = parse(completion.text)
+        text = said(completion.text) if loop.rung.name == "guided" else completion.text.strip()
+        reply = parse(text)
         if reply.cells or reply.final is not None:
             await stage.running.reply(reply, loop.turn, strict=self._parts.pack.check_typed)
-        elif self.best is None and completion.text.strip():
-            self._said = Answer(completion.text.strip(), ready=False)
+        elif self.best is None and text:
+            self._said = Answer(text, ready=False)

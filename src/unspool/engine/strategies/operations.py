@@ -36,6 +36,7 @@ COMMON = frozenset(
 )
 OPENERS = frozenset("the a an it in on at yes no true false none not unknown and i".split())
 FACT = re.compile(r"\w[\w.,:/'-]*")
+WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?![\w,])|\w[\w./'-]*")
 
 
 class Steps:
@@ -81,22 +82,41 @@ class Steps:
             self._tell("\n".join([*lines[:1], ALL]))
 
     def each(self, *things: str) -> None:
-        """Answers for each of several things by itself, from the lines that name it."""
-        prompts, known = [], []
-        for thing in things:
-            lines = self._lines_with(thing, 4)
-            if not lines:
-                return
-            known.append("\n".join(map(_unplaced, lines)))
-            ask = f"{known[-1]}\n\n{self._question}\n\nAnswer for {thing} alone. {COPY}"
-            prompts.append(ask)
-        replies = [str(one).strip().strip(".") for one in self._ask_all(prompts)]
-        replies = [whole(text, one) if one in text else one for one, text in zip(replies, known)]  # noqa: B905
+        """Answers for each of several things by itself, from the lines that name it. Answers to
+        one question are alike: one that is not is chosen among what is."""
+        known = ["\n".join(map(_unplaced, self._lines_with(thing, 4))) for thing in things]
+        if not all(known):
+            return
+        pairs = list(zip(things, known))  # noqa: B905
+        replies = self._each(pairs)
+        [(kind, number)] = collections.Counter(map(_kind, replies)).most_common(1)
+        if len(things) > number > 1 and 2 * number >= len(things):
+            replies = [
+                reply if _kind(reply) == kind else self._alike(*pair, kind) or reply
+                for pair, reply in zip(pairs, replies)  # noqa: B905
+            ]
         for thing, reply, text in zip(things, replies, known):  # noqa: B905
             self._tell(f"{thing}: {reply}")
             if any(fact.lower() not in text.lower() for fact in _facts(reply)):
                 return
         self._final("; ".join(f"{a}: {b}" for a, b in zip(things, replies)))  # noqa: B905
+
+    def _each(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
+        """What a model says of things, each from the lines that name it."""
+        ask = f"{{}}\n\n{self._question}\n\nAnswer for {{}} alone. {COPY}"
+        said = self._ask_all([ask.format(text, thing) for thing, text in pairs])
+        replies = [str(one).strip().strip(".") for one in said]
+        return [whole(text, one) if one in text else one for (_, text), one in zip(pairs, replies)]  # noqa: B905
+
+    def _alike(self, thing: str, text: str, kind: str) -> str:
+        """What a model chooses for a thing, of all of that kind that its lines have."""
+        found = dict.fromkeys(one.rstrip(".") for one in WORD.findall(text))
+        options = [one for one in found if _kind(one) == kind and one not in thing]
+        if len(options) < 2:
+            return "".join(options)
+        ask = f"{self._question}\n\nAnswer for {thing} alone."
+        [said] = self._ask_each([text], ask, schema={"type": "string", "enum": options})
+        return str(said)
 
     def count(self, *where: str) -> None:
         """Counts the lines that fulfil all conditions."""
@@ -345,6 +365,14 @@ class Steps:
 
 def _unplaced(line: str) -> str:
     return re.sub(r"^\[[^\]]*line \d+\] ", "", line)
+
+
+def _kind(text: str) -> str:
+    """What answers that are alike have in common: of figures their signs, of others whether they
+    have figures and are a name or a sentence."""
+    if not any(map(str.isalpha, text)):
+        return re.sub(r"[\d,]+", "0", text)
+    return f"{any(map(str.isdigit, text))} {len(text.split()) > LONG}"
 
 
 def _facts(text: str) -> list[str]:

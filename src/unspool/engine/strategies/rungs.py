@@ -163,7 +163,7 @@ def _guided(spec: RunSpec, parts: Parts) -> list[Rung]:
         first=(begin, steps.first_look(spec.question)),
         stumbles=3,
     )
-    if not (each and calls):
+    if not (each and calls and spec.limits.turns > 1):
         return [chosen]
     return [Rung("guided", chosen.pack, programme=(begin, each)), chosen]
 

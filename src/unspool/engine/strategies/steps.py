@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from unspool.engine.cells import Reply
 from unspool.engine.cells import parse as parse_code
 from unspool.engine.strategies.conditions import enumerated, names
+from unspool.types import Observation
 
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
@@ -33,6 +35,8 @@ _LABEL = _step("label", ask=_TEXT, options=_TEXTS, count=_TEXT)
 
 _SOURCES = ("conditions.py", "operations.py")
 _IMPORTED = re.compile(r"^from unspool\.\S+ import (?:\([^)]*\)|[^\n]*)\n", re.M)
+_PLACED = re.compile(r"\[[^\]]*\d\] ")
+"""How lines of the text begin, where they are shown."""
 _WRITE = 'Nothing was done: write one step as JSON, like {"do": "look", "for": "..."}.'
 
 
@@ -74,6 +78,20 @@ def read(text: str) -> Reply:
         return reply if reply.cells or reply.final else Reply(hint=_WRITE)
     cell = _cell(step)
     return Reply((cell,)) if cell else Reply(hint=_WRITE)
+
+
+def said(text: str) -> str:
+    """What a last reply says, which may be a step all the same: nothing, if none that answers."""
+    step = _object(text)
+    return text.strip() if step is None else str(step.get("text", "")).strip()
+
+
+def unremarked(seen: Observation) -> Observation:
+    """What the cell of a step showed of the text, without what it told the model besides."""
+    if not seen.cell.code.startswith("steps."):
+        return seen
+    lines = [line for line in seen.stdout.text.splitlines() if _PLACED.match(line)]
+    return replace(seen, stdout=replace(seen.stdout, text="\n".join(lines)))
 
 
 def _object(text: str) -> dict[str, Any] | None:

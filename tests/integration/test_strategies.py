@@ -324,6 +324,8 @@ def test_what_is_of_the_examples_is_asked_again_without_them(known: Known) -> No
     )
     assert ways(result, "guided") == "Vik"
     assert server.requests[1].last.startswith("The lighthouse at Ramsund")
+    result, server = guided([step("answer", text="None")], question, SHORT, sub=Reply("Vik"))
+    assert ways(result, "guided") == "Vik"
     mill = "The mill at Korsnes was sold for 51,215 crowns.\n" + LOG
     strange = step("count", where=["Korsnes", "heating=on"])
     question = "For how many crowns was the mill at Korsnes sold?"

@@ -36,6 +36,10 @@ COMMON = frozenset(
 )
 OPENERS = frozenset("the a an it in on at yes no true false none not unknown and i".split())
 FACT = re.compile(r"\w[\w.,:/'-]*")
+NOTHING = re.compile(
+    r"\W*(?:|none|null|unknown|n/?a|nothing|not (?:\w+ )*(?:found|given|said))\W*", re.I
+)
+"""What says that there is no answer."""
 WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?![\w,])|\w[\w./'-]*")
 
 
@@ -185,7 +189,7 @@ class Steps:
         known = "\n".join(self._shown).lower() + self._question.lower()
         unseen = [fact for fact in _facts(text) if fact.lower() not in known]
         nowhere = [fact for fact in unseen if not self._lines_with(fact, 1)]
-        if nowhere and self._afresh():
+        if (nowhere or NOTHING.fullmatch(text)) and self._afresh():
             return
         if nowhere:
             self._tell(f"The text does not say {nowhere[0]!r} anywhere. It says:")

@@ -34,6 +34,25 @@ COMMON = frozenset(
     "about been does from have into that their there this were what when where which whom whose"
     " will with would".split()
 )
+MEANT = """Question: How many women over 40 are there?
+Condition: sex=F
+Asked for: yes
+
+Question: How many women over 40 are there?
+Condition: paid=no
+Asked for: no
+
+Question: Which ships from Hull are sold?
+Condition: 1912
+Asked for: no
+
+Question: Which ships from Hull are sold?
+Condition: state=gone
+Asked for: yes
+
+Question: {}
+Condition: {}
+Asked for:"""
 OPENERS = frozenset("the a an it in on at yes no true false none not unknown and i".split())
 FACT = re.compile(r"\w[\w.,:/'-]*")
 NOTHING = re.compile(
@@ -124,6 +143,7 @@ class Steps:
 
     def count(self, *where: str) -> None:
         """Counts the lines that fulfil all conditions."""
+        where = tuple(self._asked_for(where))
         self.found = self._chosen(where)
         self._tell(f"{len(self.found):,} lines fulfil all of: {', '.join(where)}.")
         if not self.found and (strange := self._strange(where)):
@@ -138,6 +158,7 @@ class Steps:
     def collect(self, *where: str) -> None:
         """Takes of each line that fulfils all conditions what the question asks for. A model
         says of a few lines what that is; the rest follows from where it stands in them."""
+        where = tuple(self._asked_for(where))
         lines = self._chosen(where)
         few = [lines[len(lines) * at // SAMPLES] for at in range(min(SAMPLES, len(lines)))]
         ask = (
@@ -189,7 +210,7 @@ class Steps:
         known = "\n".join(self._shown).lower() + self._question.lower()
         unseen = [fact for fact in _facts(text) if fact.lower() not in known]
         nowhere = [fact for fact in unseen if not self._lines_with(fact, 1)]
-        if (nowhere or NOTHING.fullmatch(text)) and self._afresh():
+        if (nowhere or NOTHING.fullmatch(text) or self._is_echo(text)) and self._afresh():
             return
         if nowhere:
             self._tell(f"The text does not say {nowhere[0]!r} anywhere. It says:")
@@ -209,12 +230,18 @@ class Steps:
         self._warned.add("afresh")
         said = "".join(self._items([lines], f"\n\n{self._question}\n{COPY}")).strip(".")
         found = re.search(",?".join(map(re.escape, said)), lines, re.I)  # 1874 for 1,874
-        if not said or not found:
+        if not said or not found or self._is_echo(said):
             return False
         said = found[0]
         if not (self._elsewhere(said) or self._more_of(said)):
             self._final(said)
         return True
+
+    def _is_echo(self, text: str) -> bool:
+        """Whether an answer is what the question has said, and did not offer to choose."""
+        said = re.search(rf"(?<!\w){re.escape(text)}(?!\w)", self._question, re.I)
+        offered = re.search(r"\bor\b|\?.*\?", self._question)
+        return bool(said and any(map(str.isalpha, text)) and not offered)
 
     def _elsewhere(self, text: str) -> bool:
         """Warns where what is answered stands in no line about what the question names, while
@@ -320,9 +347,27 @@ class Steps:
 
     def _strange(self, where: Sequence[str]) -> str:
         """A condition that no line fulfils and that has no word of the question."""
-        asked = set(re.findall(r"\w+", self._question.lower()))
-        unasked = [one for one in where if not asked & set(re.findall(r"\w+", one.lower()))]
+        unasked = (one for one in where if not self._is_asked(one))
         return next((one for one in unasked if not self._alone[one]), "")
+
+    def _asked_for(self, where: Sequence[str]) -> Sequence[str]:
+        """Conditions without those that have no word of the question and that a model, asked
+        about each alone, does not find in it: they are of lines that were shown."""
+        unasked = [one for one in where if not self._is_asked(one)]
+        if not unasked or len(unasked) == len(where) or self._ask_all is None:
+            return where
+        prompts = [MEANT.format(self._question, one) for one in unasked]
+        said = self._ask_all(prompts, schema={"type": "string", "enum": ["yes", "no"]})
+        dropped = [one for one, reply in zip(unasked, said) if reply == "no"]  # noqa: B905
+        if dropped:
+            self._tell(f"Left out, for the question does not ask for it: {', '.join(dropped)}.")
+        return [one for one in where if one not in dropped]
+
+    def _is_asked(self, condition: str) -> bool:
+        """Whether a condition has a word of the question, or one that begins like it."""
+        asked = re.findall(r"\w+", self._question.lower())
+        words = re.findall(r"\w+", condition.lower())
+        return any(one[:LONG] == word[:LONG] for word in words for one in asked)
 
     def _doubtful(self, where: Sequence[str], kind: str) -> bool:
         """Warns, once of each kind, where lines may not be those that were asked for."""

@@ -101,7 +101,7 @@ class AnswerFile:
             self._file.write(_json(value) + b"\n")
             return
         known = len(self._items)
-        if not known or self._items != value[:known]:
+        if not known or not _alike(self._items, value[:known]):
             self._anew()
             self._file.write(b"[")
             known, self._end = 0, 1
@@ -131,6 +131,17 @@ def _behind(before: str | Growing, text: str | Growing) -> Iterable[str] | None:
             return None
         at += len(part)
     return (text[at:],)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values are written alike: 1, 1.0 and True are equal, and are not."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(map(_alike, one.values(), other.values()))
+    return bool(one == other)
 
 
 def _same(one: str, other: str) -> bool:

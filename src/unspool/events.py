@@ -24,6 +24,8 @@ from unspool.types import (
 )
 
 VERSION = 1
+CANCELLED = "cancelled"
+"""The error of a sub-call that was under way when its cell was ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,7 +132,7 @@ class Record:
     def ways(self, run_id: str) -> dict[Way, int]:
         """The ways to answer that a run has had turns on, in order, each with its last turn."""
         run = self._runs.get(run_id)
-        last = max((turn for turn, _ in run.replies), default=0) if run is not None else 0
+        last = run.turn if run is not None else 0
         if run is None or not last:
             return {}
         begun = {way: turn for way, turn in run.ways.items() if turn < last} or {BEFORE_WAYS: 0}
@@ -210,6 +210,7 @@ class Record:
         run.shortened = Counter({at: n for at, n in run.shortened.items() if at[0] <= turn})
         run.turns = {at: one for at, one in run.turns.items() if at < turn}
         run.cells = {}
+        run.turn = min(run.turn, turn)
         run.ways = {way: at for way, at in run.ways.items() if at < turn}
 
     def _add(self, event: events.Event) -> None:
@@ -270,6 +271,8 @@ class Record:
         if isinstance(event, events.CallEnded):
             self.usage += event.usage
             run.calls = max(run.calls, event.call)
+        if event.error == events.CANCELLED:  # with its cell, which asks again when it runs again
+            return
         if event.error:
             run.failures.append((run.turn, event))
         else:

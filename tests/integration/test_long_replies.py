@@ -70,6 +70,14 @@ def test_a_program_that_was_cut_is_gone_on_with_as_if_it_had_not_been(
     assert all(later[: len(earlier)] == earlier for earlier, later in itertools.pairwise(sent))
 
 
+@pytest.mark.parametrize("cut", ["```", "```re", "```repl", "Well:\n```repl"])
+def test_a_cut_in_the_line_that_opens_a_block_leaves_the_block(cut: str) -> None:
+    whole = "```repl\nFINAL(context[:3])\n```"
+    script = [Reply(cut, finish_reason="length"), Reply(whole)]
+    result, server = solve(script, "abcdef")
+    assert (result.status, result.answer, len(server.requests)) == ("complete", "abc", 2)
+
+
 def test_a_cut_within_a_text_and_one_within_reasoning_leave_no_seam() -> None:
     text = "".join(f"Line {n} tells of {n * n}.\n" for n in range(200))
     whole = f'<think>{text}</think>\n```repl\nFINAL(str("""{text}"""))\n```'

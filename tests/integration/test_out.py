@@ -135,6 +135,16 @@ def test_other_values_are_json_with_an_item_on_each_line(tmp_path: Path) -> None
     assert json.loads(out.read_text()) == [{"name": "x", "year": 8}]
 
 
+def test_equal_values_that_are_written_otherwise_are_written_anew(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    script = [
+        cell("answer['content'] = [1, 2, {'a': 1}]"),
+        cell("answer['content'] = [True, 2.0, {'a': True}, 4]\nanswer['ready'] = True"),
+    ]
+    result, _ = grown(script, out)
+    assert repr(json.loads(out.read_text())) == repr(result.answer) == "[True, 2.0, {'a': True}, 4]"
+
+
 def test_of_several_runs_of_a_question_the_file_has_the_answer_that_counts(tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
     with ScriptedServer(lambda request: cell("FINAL(context.upper())"), api_key=KEY) as server:
@@ -197,5 +207,5 @@ def test_the_file_is_the_last_answer_whatever_came_before(
         if isinstance(value, (str, Growing)):
             assert text == str(value)
         else:
-            assert json.loads(text) == value
+            assert json.dumps(json.loads(text)) == json.dumps(value), "1 is not True, nor 1.0"
     out.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from runs import KEY, cell, solve
 from support import ScriptedServer
 from unspool import RLM, ConfigurationError, Files, Limits, Result, events
 from unspool.cli.main import main
+from unspool.errors import ContextTooLong
 from unspool.testing.script import ChatRequest, Reply
 from unspool.types import Mode
 
@@ -101,6 +103,14 @@ def test_a_text_is_not_read_at_once_where_nobody_knows_that_it_is_read_well(
         ("Who painted it?", "It is not in text."),
         ("Who painted it?", ""),
         ("How many lighthouses are there?", "96"),
+        ("How many lighthouses are there?", "There are 96 lighthouses."),
+        ("How many lighthouses are there?", "ninety-six"),
+        ("Who painted it?", "I don't know."),
+        ("Who painted it?", "It is not stated who painted it."),
+        ("Who painted it?", "no idea"),
+        ("Who painted it?", "a retired painter from norway"),
+        ("Who keeps the one at Korsnes?", "Halv"),
+        ("Who keeps the one at Korsnes?", "```repl\nprint(search('Korsnes'))\n```"),
     ],
 )
 def test_what_a_text_does_not_bear_out_is_looked_for_by_code(
@@ -112,6 +122,15 @@ def test_what_a_text_does_not_bear_out_is_looked_for_by_code(
     assert ways(result, "direct", "rlm") == "lighthouse"
     assert "NOT IN TEXT" not in told(server, 1), "what was said on one way is not on the next"
     assert [turn.number for turn in result.turns] == [1, 2]
+
+
+def test_a_text_that_the_model_would_not_read_is_for_code(known: Known) -> None:
+    known(effective=4_000, pack="coder")
+    refusal = Reply("too long", status=400, error_code="context_length_exceeded")
+    result, _ = solve([refusal, cell("FINAL(context[4:14])")], SHORT, question="What?")
+    assert ways(result, "direct", "rlm") == "lighthouse"
+    with pytest.raises(ContextTooLong):
+        solve([refusal], SHORT, question="What?", mode="direct")
 
 
 def test_a_text_is_not_read_at_once_where_code_has_functions_of_the_users(known: Known) -> None:
@@ -530,7 +549,7 @@ def test_many_pieces_are_joined_level_by_level_and_one_that_fails_costs_no_other
 
     def sub(request: ChatRequest) -> Reply | str:
         asked.append(request.last)
-        if "Write one note" in request.last:
+        if "Write one short note" in request.last:
             return " ".join(sorted({w for w in request.last.split() if w[:3] == "key"}))
         if "Write the answer" in request.last:
             return "the end: " + " ".join(w for w in request.last.split() if w[:3] == "key")
@@ -540,16 +559,47 @@ def test_many_pieces_are_joined_level_by_level_and_one_that_fails_costs_no_other
         return " ".join([f"key{named[0]}", *["and so on"] * 30]) if named else "NOTHING."
 
     result, _ = solve([], text, mode="mapreduce", sub=sub)
-    answer = ways(result, "mapreduce")
-    levels = [sum(mark in one for one in asked) for mark in ("Part of", "one note", "the answer")]
+    assert result.status == "failed"
+    assert re.search(r"mapreduce: .*1 of \d+ pieces could not be read", result.error)
+    answer = result.answer
+    marks = ("Part of", "one short note", "the answer")
+    levels = [sum(mark in one for one in asked) for mark in marks]
     assert levels[0] >= 40
     assert levels[1] > 3
     assert levels[2] == 1
     assert answer.startswith("the end: key")
     assert len(set(answer.split())) > 40
     assert "keya007" not in answer
-    assert "1 that could not be read" in result.turns[0].observations[0].text
+    assert "1 unread" in result.turns[0].observations[0].text
     assert result.coverage > 0.9
+
+
+@pytest.mark.parametrize("joined", [Reply("refused", status=400), "", "y" * 9_000])
+def test_notes_that_cannot_be_joined_are_kept(known: Known, joined: Reply | str) -> None:
+    known("sub", chunk_tokens=500)
+    text = "\n".join(f"line {n} is about {n * 3}" for n in range(400))
+    last: list[str] = []
+
+    def sub(request: ChatRequest) -> Reply | str:
+        if "Write one short note" in request.last:
+            return joined
+        if "Write the answer" in request.last:
+            last.append(request.last)
+            return "the end"
+        found = re.search(r"line (\d+)", request.last)
+        return f"NOTE{found and found[1]} " + "z" * 900
+
+    result, server = solve([], text, mode="mapreduce", sub=sub)
+    assert ways(result, "mapreduce") == "the end"
+    notes = sum("Part of a text" in one.last for one in server.requests)
+    assert last[0].count("NOTE") == notes > 5
+
+
+def test_where_no_piece_can_be_read_there_is_no_answer(known: Known) -> None:
+    known()
+    result, _ = solve([], SHORT, mode="mapreduce", sub=Reply("refused", status=400))
+    assert (result.status, result.answer) == ("failed", None)
+    assert "1 of 1 pieces could not be read" in result.error
 
 
 @pytest.mark.parametrize(
@@ -666,3 +716,39 @@ def test_a_run_that_was_cut_short_goes_on_with_the_way_that_it_was_on(
         assert len(server.requests) - before <= 1
     again = RLM.replay(result.run_id, journal=journal)
     assert ways(again, "rlm", "guided") == "Vik"
+
+
+def test_pieces_are_gone_on_with_whatever_is_known_by_now(known: Known, tmp_path: Path) -> None:
+    known()
+    known("sub", chunk_tokens=250)
+    text = "\n".join(f"part {n:03d} " + "says more " * 60 for n in range(60))
+    stopping = threading.Event()
+
+    def script(request: ChatRequest) -> Reply | str:
+        if request.model == "root":
+            return NO_CODE
+        if "part 030" in request.last and not stopping.is_set():
+            stopping.set()
+            return Reply("late", latency_s=20)
+        return "the end" if "Write the answer" in request.last else "NOTE"
+
+    with ScriptedServer(script, api_key=KEY) as server:
+        options: dict[str, Any] = {"api_key": KEY, "journal": tmp_path / "journal.db"}
+        rlm = RLM("root", sub_model="sub", base_url=server.base_url, **options)
+        stream = rlm.stream("What is the end?", text)
+
+        def stop() -> None:
+            stopping.wait(60)
+            stream.stop()
+
+        threading.Thread(target=stop, daemon=True).start()
+        cut = stream.result()
+        assert (cut.status, cut.ways) == ("cancelled", ("rlm", "guided", "mapreduce"))
+        known(pack="coder")
+        before = len(server.requests)
+        rlm = RLM("root", sub_model="sub", base_url=server.base_url, **options)
+        result = rlm.resume(cut.run_id)
+        assert ways(result, "rlm", "guided", "mapreduce") == "the end"
+        assert all(one.model == "sub" for one in server.requests[before:])
+    again = RLM.replay(result.run_id, journal=options["journal"])
+    assert ways(again, "rlm", "guided", "mapreduce") == "the end"

@@ -68,6 +68,7 @@ def test_what_is_no_step_is_told_what_to_write(reply: str) -> None:
         (" Vik.\n", "Vik."),
         ('{"do": "answer", "text": "Vik"}', "Vik"),
         (LOOK, ""),
+        (LOOK[:-9], ""),
         ('{"name": "Vik"}', '{"name": "Vik"}'),
         ("", ""),
     ],

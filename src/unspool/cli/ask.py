@@ -59,6 +59,9 @@ def tell(
     if resumable and not result.complete:
         progress.say(_how_to_resume(result.run_id, options))
     out = getattr(options, "out", None)
+    if out is not None and not os.path.exists(out):  # somebody has taken it away
+        progress.say(f"{out} is gone: the answer is printed")
+        out = None
     if out is not None:
         progress.say(f"the answer is in {out} ({os.path.getsize(out):,} bytes)")
     if options.json:

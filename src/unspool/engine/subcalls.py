@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from unspool.budget import LimitReached
 from unspool.engine.long.continuing import any_more, whole
 from unspool.errors import UnspoolError
-from unspool.events import CallEnded, CallRefused, CallStarted, Emit
+from unspool.events import CANCELLED, CallEnded, CallRefused, CallStarted, Emit
 from unspool.foreign import ask, price_of
 from unspool.keys import key_of_reply, key_of_request
 from unspool.ledger import Ledger
@@ -158,7 +158,7 @@ class SubCalls:
         async with self._slots, call:
             started_s = time.monotonic()
             ended = self._emit_call(asked, "model")
-            said, error = Said(""), "cancelled"
+            said, error = Said(""), CANCELLED
             try:
                 completion = await call.pay(ask(model, call.request))
                 said, error = Said(completion.text, completion.finish == "length"), ""

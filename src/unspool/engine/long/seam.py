@@ -71,6 +71,8 @@ def joined(said: str, more: str) -> str:
     """
     if len(said) >= SURE_CHARS and more.startswith(said):
         return more
+    if (opened := _from_opening(said, more)) is not None:
+        return opened
     rest, reopened = _without_opening(said, more)
     overlap = _overlap(said, rest)
     by_line = _from_last_line(said, rest)
@@ -83,6 +85,16 @@ def joined(said: str, more: str) -> str:
     if reopened and not said.endswith("\n") and _is_statement(said):
         return f"{said}\n{rest}"
     return said + rest
+
+
+def _from_opening(said: str, more: str) -> str | None:
+    """Both joined at the line that opens a fence, if `said` ends within it and `more` begins
+    with it."""
+    line, text = anchor(said), more.lstrip()
+    opens = re.fullmatch(r"```\w*", line.strip()) and len(_FENCE.findall(said)) % 2
+    if not opens or not text.startswith(line.strip()):
+        return None
+    return said[: said.rindex(line)] + text
 
 
 def _without_opening(said: str, more: str) -> tuple[str, bool]:

@@ -17,7 +17,7 @@ from unspool.engine.root import Root
 from unspool.engine.running import Running
 from unspool.engine.strategies.rungs import Rung, ladder
 from unspool.engine.strategies.steps import said, unremarked
-from unspool.errors import ModelError
+from unspool.errors import ContextTooLong, ModelDeclined, ModelError
 from unspool.events import Emit
 from unspool.ledger import Ledger
 from unspool.ports import CallDoor, Repl
@@ -100,7 +100,12 @@ class Climb:
             if limit := self._refused():
                 raise LimitReached(limit, "some pieces were not read")
             return why
-        why = await loop.run(last=last)
+        try:
+            why = await loop.run(last=last)
+        except (ContextTooLong, ModelDeclined) as refused:
+            if last or rung.name != "direct":
+                raise
+            return f"the model would not read the whole text: {refused}"
         if why and not last and loop.turn >= self._spec.limits.turns:
             loop.next_turn()
         return why

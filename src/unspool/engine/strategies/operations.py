@@ -26,6 +26,8 @@ NAMES, HOPS, RARE = 16, 4, 6
 of these may be."""
 LONG = 5
 """Letters from which on a word of the question may be a condition, capital or not."""
+LONGEST = 4_000
+"""Characters of a line of which a part may be taken: of longer ones, all of it is."""
 SAMPLES = 3
 """Lines that a model is asked about, to see what is to be taken of all."""
 COPY = "Copy it from the text word for word, and write nothing else."
@@ -159,7 +161,8 @@ class Steps:
         """Takes of each line that fulfils all conditions what the question asks for. A model
         says of a few lines what that is; the rest follows from where it stands in them."""
         where = tuple(self._asked_for(where))
-        lines = self._chosen(where)
+        chosen = self._chosen(where)
+        lines = [line for line in chosen if len(line) <= LONGEST]
         few = [lines[len(lines) * at // SAMPLES] for at in range(min(SAMPLES, len(lines)))]
         ask = (
             f"\n\nThis is one of many lines. {self._question}\nOf this line alone, that is: {COPY}"
@@ -169,7 +172,8 @@ class Steps:
         pairs = [(line, one) for line, one in zip(few, said) if one.lower() not in asked]  # noqa: B905
         if said and not pairs:  # all the lines have that
             pairs = [(line, self._choice(line, ask)) for line in few]
-        self.found = taken(lines, pairs) or list(dict.fromkeys(lines))
+        found = taken(lines, pairs) if len(lines) >= 0.95 * len(chosen) else []
+        self.found = found or list(dict.fromkeys(chosen))
         self._tell(f"{len(self.found):,} found: {', '.join(self.found[:5])} ...")
         if not self._doubtful(where, "list") and self._asks != "number":
             self._final(self.found)

@@ -15,6 +15,7 @@ ROOM = 0.8
 
 _PROGRAMME = Template("""
 import re
+import sys
 
 size = $size
 words = {word for word in re.findall(r"\\w+", question.lower()) if len(word) > 3}
@@ -28,7 +29,7 @@ read = (
     " If it says nothing, write only NOTHING."
 )
 join = "Notes from parts of a text:\\n\\n{}\\n\\nQuestion: {}\\n{}"
-more = "Write one note that keeps all that helps to answer it. No other words."
+more = "Write one short note that keeps all that helps to answer it. No other words."
 last = "Write the answer that follows from the notes, and nothing else."
 
 notes, unread = [], 0
@@ -40,7 +41,7 @@ for at in range(0, len(pieces), $batch):
         elif reply.strip(" .\\n").upper() != "NOTHING" and reply.strip():
             notes.append(reply.strip())
     answer["content"] = "\\n".join(notes)
-print(f"{len(pieces):,} pieces, {len(notes):,} notes, {unread:,} that could not be read")
+print(f"{len(pieces):,} pieces, {len(notes):,} notes, {unread:,} unread", file=sys.stderr)
 
 def groups(texts):
     group, room = [], size
@@ -53,11 +54,29 @@ def groups(texts):
     if group:
         yield group
 
-while len(found := list(groups(notes))) > 1 and len(found) < len(notes):
+# Level by level, until all notes can be read at once, or none gets any shorter.
+length = lambda texts: sum(map(len, texts)) + len(texts)
+while length(notes) > size:
+    found = list(groups(notes))
     replies = llm_query_batched([join.format("\\n".join(one), question, more) for one in found])
-    notes = [str(reply) for reply in replies]
+    joined = []
+    for group, reply in zip(found, replies):
+        is_note = not isinstance(reply, LLMError) and reply.strip()
+        joined += [reply.strip()] if is_note and len(reply) < length(group) else group
+    if length(joined) >= length(notes):
+        break
+    notes = joined
+    answer["content"] = "\\n".join(notes)
+if length(notes) > size:
+    share = max(1, size // len(notes) - 1)
+    print(f"of each note {share:,} characters are read for the answer", file=sys.stderr)
+    notes = [note[:share] for note in notes]
 if notes:
-    FINAL(llm_query(join.format("\\n".join(notes)[:size], question, last)$schema))
+    answer["content"] = llm_query(join.format("\\n".join(notes)[:size], question, last)$schema)
+if unread:
+    raise RuntimeError(f"{unread:,} of {len(pieces):,} pieces could not be read")
+if notes:
+    FINAL(answer["content"])
 """)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,7 @@ from unspool.engine.cells import parse as parse_code
 from unspool.engine.parts import Parts
 from unspool.engine.strategies import steps
 from unspool.engine.strategies.conditions import asked
+from unspool.engine.strategies.grounds import follows
 from unspool.engine.strategies.pieces import programme
 from unspool.packs.pack import Pack
 from unspool.packs.reading import load
@@ -20,7 +20,6 @@ from unspool.profiles import Profile
 from unspool.replies import FinalText
 from unspool.schema.items import text_of
 from unspool.spec import RunSpec
-from unspool.typed import facts
 from unspool.types import Observation, Way
 
 WAYS: list[Way] = ["direct", "rlm", "guided", "mapreduce"]
@@ -30,7 +29,6 @@ CHARS_PER_TOKEN = 3
 """On the safe side, where it is to fit."""
 READ_SHARE = 0.75
 """Of what a model reads well, for a text that it is to read at once."""
-COUNTED = re.compile(r"\bhow (?:many|often|much)\b|\bnumber of\b|\bcount\b|\b(?:sum|total)\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +132,7 @@ def _direct(spec: RunSpec, context: Context, parts: Parts) -> Rung:
 
     def holds(seen: Observation) -> bool:
         said = str(seen.answer.value) if seen.answer else ""
-        known = f"{text}\n{spec.question}".lower()
-        grounded = all(fact.lower() in known for fact in facts(said))
-        # A number that stands in the text by chance is no count of anything.
-        return grounded and not (COUNTED.search(spec.question) and said.strip(" .").isdigit())
+        return follows(said, text, spec.question)
 
     only = spec.mode == "direct"
     return Rung(

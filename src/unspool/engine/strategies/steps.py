@@ -37,6 +37,8 @@ _SOURCES = ("conditions.py", "operations.py")
 _IMPORTED = re.compile(r"^from unspool\.\S+ import (?:\([^)]*\)|[^\n]*)\n", re.M)
 _PLACED = re.compile(r"\[[^\]]*\d\] ")
 """How lines of the text begin, where they are shown."""
+_BEGUN = re.compile(r"\s*(?:```\w*\s*)?\{\s*\"do\"")
+"""A step that was cut off."""
 _WRITE = 'Nothing was done: write one step as JSON, like {"do": "look", "for": "..."}.'
 
 
@@ -83,7 +85,9 @@ def read(text: str) -> Reply:
 def said(text: str) -> str:
     """What a last reply says, which may be a step all the same: nothing, if none that answers."""
     step = _object(text)
-    return text.strip() if step is None else str(step.get("text", "")).strip()
+    if step is None:
+        return "" if _BEGUN.match(text) else text.strip()
+    return str(step.get("text", "")).strip()
 
 
 def unremarked(seen: Observation) -> Observation:

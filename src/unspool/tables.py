@@ -26,7 +26,7 @@ def read(path: Path) -> dict[str, Any]:
         ConfigurationError: it cannot be read, or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as failed:
         reason = failed.strerror if isinstance(failed, OSError) else "it is not UTF-8"
         raise ConfigurationError(f"{path} cannot be read: {reason}.") from failed

@@ -208,8 +208,12 @@ def test_a_profile_in_the_users_folder_is_the_one_that_runs_use(
 ) -> None:
     monkeypatch.setenv("UNSPOOL_HOME", str(tmp_path))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    own = tmp_path / "profiles" / f"{MODEL}.toml"
+    own.parent.mkdir()
+    own.write_text(f"# By hand.\nmodels = ['{MODEL}']\npack = 'tiny'\n")
     with ScriptedServer(Student()) as server:
         main(["calibrate", MODEL, "--base-url", server.base_url, "--seeds", "3-5", "--packs", ""])
+    assert own.with_suffix(".toml.before").read_text().startswith("# By hand.")
     shown = capsys.readouterr().out
     assert "needle: right answers by tokens of text" in shown
     assert "####################  100%  (3 of 3)" in shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import datetime
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from unspool.wiring import Wiring, profile_folder, suited
 FAMILIES = ("reasoning", "coder", "small", "tiny")
 """Packs in the order of the models they are for: a model is tried with its neighbours' too."""
 
+MADE = "# Made by unspool calibrate.\n"
+"""The first line of what may be made anew."""
 TEXT_SHARE = 0.75
 """Of a window, for the longest text: tokens are counted ahead by characters, and may be more."""
 
@@ -101,10 +104,19 @@ def _write(outcome: Outcome, out: Path, model: str) -> None:
     title = f"{model}: right answers by length"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(outcome.profile.as_toml(), encoding="utf-8")
+        _keep(out)
+        out.write_text(MADE + outcome.profile.as_toml(), encoding="utf-8")
         out.with_suffix(".png").write_bytes(png(outcome.curves, title))
     except OSError as failed:
         raise ConfigurationError(f"{out} cannot be written: {failed.strerror}.") from failed
+
+
+def _keep(out: Path) -> None:
+    """Puts a profile aside that somebody has written by hand."""
+    if out.exists() and not out.read_text("utf-8", "replace").startswith(MADE):
+        kept = out.with_suffix(".toml.before")
+        out.replace(kept)
+        print(f"what was in {out} is in {kept}", file=sys.stderr)
 
 
 def _show(outcome: Outcome, out: Path, *, quiet: bool) -> None:

@@ -201,8 +201,9 @@ class Pack:
 
     def fault(self) -> str:
         """What every run needs to be told and the texts do not say; empty: they do."""
+        least = self.told((), piece_chars=0)
         for place, needed in (("system", ""), ("opening", "$question"), ("opening", "$context")):
-            text = self._text(place)
+            text = least._text(place).replace("$$", "")
             if not text or needed not in text:
                 return f"{place!r} has no {needed or 'text'}"
         return "" if self.extract else "'extract' has no text"

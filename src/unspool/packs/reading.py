@@ -87,7 +87,7 @@ def read(path: Path) -> Pack:
     tables.check(data, FIELDS, where, required=REQUIRED)
     settings = {name: data[name] for name in SETTINGS if name in data}
     for name, value in settings.items():
-        if isinstance(value, (int, float)) and value < 0:
+        if isinstance(value, (int, float)) and not 0 <= value < float("inf"):
             raise ConfigurationError(f"{where}: {name!r} has to be 0 or more, not {value}.")
     if not 0.1 <= (share := settings.get("history_share", 1)) <= 1:
         raise ConfigurationError(f"{where}: 'history_share' is from 0.1 to 1, not {share}.")
@@ -95,10 +95,10 @@ def read(path: Path) -> Pack:
         settings["stop"] = tables.texts(settings["stop"], f"{where}: 'stop'")
     parts = tuple(_parts(data, where))
     pack = Pack(path.stem, data["family"].strip(), parts, **settings)
+    _check_needs(pack, where)
     fault = pack.fault()
     if fault:
         raise ConfigurationError(f"{where}: {fault}.")
-    _check_needs(pack, where)
     return pack
 
 

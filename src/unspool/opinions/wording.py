@@ -7,6 +7,8 @@ import unicodedata
 from itertools import pairwise
 from typing import NamedTuple
 
+from unspool.engine.strategies.conditions import asked
+
 TOKEN = re.compile(
     r"(?:(?<![\w)\]])-)?(?:[1-9][0-9]{0,2}(?:,[0-9]{3}){1,6}|[0-9]+)(?:\.[0-9]+)?(?![0-9]|[.,][0-9])"
     r"|[^\W\d_]+(?:'[^\W\d_]+)*|\d+|[^\w\s.,:;!?'\"()*\[\]{}`-]"
@@ -60,7 +62,11 @@ class Asked(NamedTuple):
     @classmethod
     def of(cls, question: str) -> Asked:
         """Reads it off the words of a question."""
-        return cls(*(bool(one.search(question)) for one in (_ORDERED, _COUNTED, _NAMED)))
+        return cls(
+            ordered=bool(_ORDERED.search(question)),
+            counted=asked(question) == "number",
+            named=bool(_NAMED.search(question)),
+        )
 
 
 _ORDERED = re.compile(
@@ -68,7 +74,6 @@ _ORDERED = re.compile(
     r"|step|earliest to|top[ -](?:\d|two|three|four|five|ten))|\bone after\b",
     re.IGNORECASE,
 )
-_COUNTED = re.compile(r"\bhow (?:many|often)\b|\b(?:number|count) of\b|\bcount\b", re.IGNORECASE)
 _NAMED = re.compile(r"\b(?:versions?|releases?|chapters?|sections?|editions?)\b", re.IGNORECASE)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
+from unspool.engine.strategies.conditions import asked
 from unspool.typed import facts
 
-_COUNTED = re.compile(
-    r"\bhow (?:many|often|much)\b|\bnumber of\b|\bcount\b|\b(?:sum|total)\b", re.I
-)
+_SUMMED = re.compile(r"\bhow much\b|\b(?:sum|total)\b", re.I)
 _NUMBER = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty(?:-\w+)?"
     r"|hundred|thousand|dozen|none)\b",
@@ -29,7 +28,8 @@ def follows(said: str, text: str, question: str) -> bool:
     """Whether an answer says nothing but what the text and the question have: each number and
     name, and half of its other words at least. What code counts, and that there is no answer, are
     for another way to find out; code is no answer."""
-    if "```" in said or (_COUNTED.search(question) and _NUMBER.search(said)):
+    counts = asked(question) == "number" or _SUMMED.search(question)
+    if "```" in said or (counts and _NUMBER.search(said)):
         return False
     if _DENIAL.search(said) and not _YES_OR_NO.match(question.strip()):
         return False

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,13 +14,13 @@ from pathlib import Path
 from unspool.errors import SandboxError
 from unspool.sandboxes.memory import folder_in_memory
 from unspool.sandboxes.seatbelt import has_seatbelt, prefix
+from unspool.sandboxes.spawn import spawned
 
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
     " from worker.apart import main; sys.path.pop(0); main(int(sys.argv[2]), sys.argv[3])"
 )
-_ENVIRONMENT = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
-_ENVIRONMENT |= {"OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 
 class Apart:
@@ -58,19 +57,11 @@ class Apart:
         reads = [program[0], *packages.values(), *folders]
         held = prefix(reads) if confined and has_seatbelt() else []
         command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _BOOT]
-        here = str(Path(__file__).parent)
         with theirs:
+            fd = theirs.fileno()
+            arguments = [str(Path(__file__).parent), str(fd), json.dumps(options)]
             try:
-                self._process = subprocess.Popen(
-                    [*held, *command, here, str(theirs.fileno()), json.dumps(options)],
-                    env=_ENVIRONMENT,
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    cwd="/",
-                    start_new_session=True,
-                )
+                self._process = spawned([*held, *command, *arguments], fd, _ENVIRONMENT)
             except OSError as failed:
                 self.sock.close()
                 shutil.rmtree(self._folder, ignore_errors=True)

@@ -17,21 +17,24 @@ from pathlib import Path
 from unspool.errors import SandboxError
 from unspool.sandboxes.packages import Packages, own
 from unspool.sandboxes.seatbelt import has_seatbelt, prefix
+from unspool.sandboxes.spawn import spawned
 from unspool.sandboxes.starter import FLAGS, HASHES, Exit
 
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
     " from worker.zygote import main; main(int(sys.argv[2]), sys.argv[3])"
 )
-_ENVIRONMENT = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
 _ONE_THREAD = "OPENBLAS OMP MKL NUMEXPR VECLIB_MAXIMUM BLIS RAYON POLARS_MAX".split()
 """Libraries that start threads when they are imported: a process with threads cannot be
 forked, nor confined, safely."""
 _HUGE_PAGES = "glibc.malloc.hugetlb=1"
 """Large values lie in large pages, where the machine has them: a copy of a text takes a third
 of the time, and a checkpoint does not grow with it."""
-_ENVIRONMENT |= {"GLIBC_TUNABLES": _HUGE_PAGES, **HASHES}
-_ENVIRONMENT |= {f"{name}_NUM_THREADS": "1" for name in _ONE_THREAD}
+_ENVIRONMENT = {
+    "GLIBC_TUNABLES": _HUGE_PAGES,
+    **HASHES,
+    **{f"{name}_NUM_THREADS": "1" for name in _ONE_THREAD},
+}
 
 
 class Zygote:
@@ -128,16 +131,9 @@ class Zygote:
         command = [sys.executable, *FLAGS, "-c", _BOOT]
         with theirs:
             try:
-                self._process = subprocess.Popen(
-                    [*self._confinement(), *command, *self._arguments(theirs.fileno())],
-                    env=_ENVIRONMENT,
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    cwd="/",
-                    start_new_session=True,
-                )
+                fd = theirs.fileno()
+                whole = [*self._confinement(), *command, *self._arguments(fd)]
+                self._process = spawned(whole, fd, _ENVIRONMENT)
             except OSError as failed:
                 ours.close()
                 raise SandboxError(f"no interpreter could be started for the REPL: {failed}") from (

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unspool.models.structured import response_format, strict
+from unspool.models.structured import named, strict
 from unspool.sandboxes.worker.shapes import ShapeError, build, schema_of
 from unspool.schema import found
 from unspool.schema.faults import MOST_FAULTS, BadSchema, faults
@@ -116,7 +116,7 @@ def test_every_schema_can_be_asked_for_and_held_to(one: Kinds) -> None:
     schema = schema_for(one[0])
     assert schema.wire["type"] == "object"
     assert schema.instruction
-    assert json.dumps(response_format(schema.wire))
+    assert json.dumps(named(schema.wire))
     prompt, wire = packed_prompt("q", ["a", "b"], schema)
     assert "[2] b" in prompt
     assert Schema.of_json(wire)

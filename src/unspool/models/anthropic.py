@@ -14,7 +14,8 @@ from unspool.models.prices import Written
 from unspool.models.providers import Quirks
 from unspool.models.refusals import error_in_reply
 from unspool.models.structured import closed
-from unspool.models.wire import Counted, Draft, count, mapping, merged
+from unspool.models.told import count, estimate, mapping
+from unspool.models.wire import Counted, Draft, merged
 from unspool.types import Request, Usage
 
 _VERSION = "2023-06-01"
@@ -25,7 +26,6 @@ _LONG_REPLY = 8_192
 """Tokens: some models take ten minutes for a longer reply, and connections are cut by then."""
 _LEAST_BUDGET = 1024
 _BYTES_PER_TOKEN_AT_LEAST = 2
-_CHARS_PER_TOKEN = 4
 _STATUSES = {
     "authentication_error": 401,
     "billing_error": 402,
@@ -130,11 +130,9 @@ class AnthropicFormat:
         thought = count(mapping(told.get("output_tokens_details")).get("thinking_tokens"))
         usage = Usage(
             calls=1,
-            input_tokens=max(1, prompt_chars // _CHARS_PER_TOKEN) if fresh is None else read,
+            input_tokens=estimate(prompt_chars) if fresh is None else read,
             cached_tokens=cached,
-            output_tokens=max(1, reply_chars // _CHARS_PER_TOKEN)
-            if output is None
-            else count(output),
+            output_tokens=estimate(reply_chars) if output is None else count(output),
             reasoning_tokens=thought,
         )
         return Counted(usage, written=Written(written, min(written, for_an_hour)))

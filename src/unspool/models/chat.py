@@ -19,8 +19,9 @@ from unspool.models.http import HttpPool
 from unspool.models.prices import Pricer, Written
 from unspool.models.providers import Quirks
 from unspool.models.refusals import error_in_reply
-from unspool.models.structured import response_format
-from unspool.models.wire import Counted, Draft, WireModel, count, mapping, merged
+from unspool.models.structured import named
+from unspool.models.told import count, mapping
+from unspool.models.wire import Counted, Draft, WireModel, merged
 from unspool.types import Request
 
 _DECLINED = frozenset({"content_filter", "refusal", "safety"})
@@ -96,7 +97,9 @@ class ChatFormat:
         return merged(fields, request.extra)
 
     def held(self, schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        return {"response_format": response_format(schema)} if self.quirks.json_schema else None
+        if not self.quirks.json_schema:
+            return None
+        return {"response_format": {"type": "json_schema", "json_schema": named(schema)}}
 
     def streams_by_itself(self, request: Request) -> bool:
         return False

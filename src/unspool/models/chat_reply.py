@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from unspool.models.told import estimate, mapping
 from unspool.types import Usage
 
 Finish = Literal["stop", "length", "other"]
 
-_CHARS_PER_TOKEN = 4
 _FINISHES: Mapping[str, Finish] = {
     "": "stop",
     "stop": "stop",
@@ -89,9 +89,9 @@ def usage_of(body: Mapping[str, Any], *, prompt_chars: int, reply_chars: int) ->
 
     A server that reports none is given an estimate: four characters a token, at least 1.
     """
-    told = body.get("usage") or _mapping(body.get("x_groq")).get("usage")
-    usage = _mapping(told)
-    timings = _mapping(body.get("timings"))
+    told = body.get("usage") or mapping(body.get("x_groq")).get("usage")
+    usage = mapping(told)
+    timings = mapping(body.get("timings"))
     cached = _cached(usage, timings)
     read = _count(usage.get("prompt_tokens"))
     if read is None and _count(timings.get("prompt_n")) is not None:
@@ -99,23 +99,23 @@ def usage_of(body: Mapping[str, Any], *, prompt_chars: int, reply_chars: int) ->
     written = _count(usage.get("completion_tokens"))
     if written is None:
         written = _count(timings.get("predicted_n"))
-    details = _mapping(usage.get("completion_tokens_details"))
+    details = mapping(usage.get("completion_tokens_details"))
     reasoning = _count(details.get("reasoning_tokens")) or 0
     total = _count(usage.get("total_tokens"))
     if reasoning and written is not None and total == (read or 0) + written + reasoning:
         written += reasoning  # the total tells that this server counts reasoning apart
     return Usage(
         calls=1,
-        input_tokens=_estimate(prompt_chars) if read is None else read,
+        input_tokens=estimate(prompt_chars) if read is None else read,
         cached_tokens=cached,
-        output_tokens=_estimate(reply_chars) if written is None else written,
+        output_tokens=estimate(reply_chars) if written is None else written,
         reasoning_tokens=reasoning,
     )
 
 
 def billed_microusd(body: Mapping[str, Any]) -> int | None:
     """What the server says that it charged, in microusd; None where it does not say."""
-    billed = _mapping(body.get("usage")).get("cost")
+    billed = mapping(body.get("usage")).get("cost")
     if isinstance(billed, int | float) and not isinstance(billed, bool) and billed >= 0:
         return -int(-billed * 1_000_000 // 1)
     return None
@@ -133,7 +133,7 @@ def mended(text: str) -> str:
 
 
 def _cached(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> int:
-    details = _mapping(usage.get("prompt_tokens_details"))
+    details = mapping(usage.get("prompt_tokens_details"))
     candidates = (
         details.get("cached_tokens"),
         usage.get("prompt_cache_hit_tokens"),
@@ -156,10 +156,6 @@ def _part_thinking(part: Any) -> str:
     return _as_text(thinking)
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _as_text(value: Any) -> str:
     if isinstance(value, dict):
         return json.dumps(value)
@@ -172,7 +168,3 @@ def _count(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 0 <= value < float("inf") else None
-
-
-def _estimate(chars: int) -> int:
-    return max(1, chars // _CHARS_PER_TOKEN)

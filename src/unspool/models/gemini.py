@@ -12,12 +12,12 @@ from unspool.models.chat_reply import Finish
 from unspool.models.effort import budget_tokens, parted
 from unspool.models.providers import Quirks
 from unspool.models.refusals import broken, error_in_reply
-from unspool.models.wire import Counted, Draft, count, mapping, merged
+from unspool.models.told import count, estimate, mapping
+from unspool.models.wire import Counted, Draft, merged
 from unspool.types import Request, Usage
 
 _MOST_STOPS = 5
 _LEAST_BUDGET = 128
-_CHARS_PER_TOKEN = 4
 _FINISHES: Mapping[str, Finish] = {"STOP": "stop", "MAX_TOKENS": "length"}
 _BROKEN = frozenset(
     {
@@ -99,11 +99,11 @@ class GeminiFormat:
         silent = written is None and thought > 0
         usage = Usage(
             calls=1,
-            input_tokens=max(1, prompt_chars // _CHARS_PER_TOKEN)
+            input_tokens=estimate(prompt_chars)
             if read is None
             else count(read) + count(told.get("toolUsePromptTokenCount")),
             cached_tokens=count(told.get("cachedContentTokenCount")),
-            output_tokens=max(1, reply_chars // _CHARS_PER_TOKEN)
+            output_tokens=estimate(reply_chars)
             if written is None and not silent
             else count(written) + thought,
             reasoning_tokens=thought,

@@ -11,14 +11,14 @@ from unspool.models.effort import parted
 from unspool.models.prices import Written
 from unspool.models.providers import Quirks
 from unspool.models.refusals import error_in_reply
-from unspool.models.structured import strict
-from unspool.models.wire import Counted, Draft, count, mapping, merged
+from unspool.models.structured import named
+from unspool.models.told import count, estimate, mapping
+from unspool.models.wire import Counted, Draft, merged
 from unspool.types import Request, Usage
 
 _LEAST_TOKENS = 16
 """The API refuses a lower bound on the reply."""
 _KEY_CHARS = 64
-_CHARS_PER_TOKEN = 4
 _STATUSES = {"rate_limit_exceeded": 429, "server_error": 500, "vector_store_timeout": 504}
 _CUT: Mapping[str, Finish] = {"max_output_tokens": "length"}
 _DELTAS = ("response.output_text.delta", "response.refusal.delta")
@@ -62,8 +62,7 @@ class ResponsesFormat:
     def held(self, schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if not self.quirks.json_schema:
             return None
-        held = {"name": "reply", "schema": dict(schema), "strict": strict(schema)}
-        return {"text": {"format": {"type": "json_schema"} | held}}
+        return {"text": {"format": {"type": "json_schema"} | named(schema)}}
 
     def streams_by_itself(self, request: Request) -> bool:
         return False
@@ -97,11 +96,9 @@ class ResponsesFormat:
         thought = count(mapping(told.get("output_tokens_details")).get("reasoning_tokens"))
         usage = Usage(
             calls=1,
-            input_tokens=max(1, prompt_chars // _CHARS_PER_TOKEN) if read is None else count(read),
+            input_tokens=estimate(prompt_chars) if read is None else count(read),
             cached_tokens=count(details.get("cached_tokens")),
-            output_tokens=max(1, reply_chars // _CHARS_PER_TOKEN)
-            if written is None
-            else count(written),
+            output_tokens=estimate(reply_chars) if written is None else count(written),
             reasoning_tokens=thought,
         )
         return Counted(usage, written=Written(count(details.get("cache_write_tokens"))))

@@ -19,10 +19,9 @@ _HOLDING = frozenset({"items", "prefixItems", "anyOf", "oneOf", "allOf"})
 _NOT_TAKEN = frozenset({400, 404, 415, 422, 501})
 
 
-def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The field of `/chat/completions` that asks for a reply of this schema."""
-    held = {"name": "reply", "schema": dict(schema), "strict": strict(schema)}
-    return {"type": "json_schema", "json_schema": held}
+def named(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema that replies are to fit, as OpenAI's servers take it."""
+    return {"name": "reply", "schema": dict(schema), "strict": strict(schema)}
 
 
 def strict(schema: Any) -> bool:

@@ -318,15 +318,5 @@ def checked_key(api_key: str | None) -> str | None:
     return key or None
 
 
-def count(value: Any) -> int:
-    """A number of tokens; 0 where there is none."""
-    return value if type(value) is int and value > 0 else 0
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """An object of JSON; an empty one where something else is."""
-    return value if isinstance(value, dict) else {}
-
-
 def _unwatched(text: str) -> None:
     """Nobody listens to the pieces."""

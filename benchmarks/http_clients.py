@@ -21,8 +21,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from unspool.models.chat import ChatModel
+from unspool.models.chat import ChatFormat
 from unspool.models.http import Endpoint, HttpPool
+from unspool.models.wire import WireModel
 from unspool.types import Message, Request
 
 PROMPT = "x" * 3000
@@ -81,9 +82,11 @@ async def http_pool(base_url: str, limit: int) -> AsyncIterator[Call]:
 
 
 @asynccontextmanager
-async def chat_model(base_url: str, limit: int) -> AsyncIterator[Call]:
+async def wire_model(base_url: str, limit: int) -> AsyncIterator[Call]:
     pool = HttpPool(limit=limit)
-    model = ChatModel("sub", model="sub", base_url=base_url, http=pool, api_key="none")
+    model = WireModel(
+        "sub", model="sub", format=ChatFormat(), base_url=base_url, http=pool, api_key="none"
+    )
     request = Request((Message("user", PROMPT),))
 
     yield lambda: model.complete(request)
@@ -125,7 +128,7 @@ CLIENTS = {
     "aiohttp": ("aiohttp", aiohttp_plain),
     "httpx2": ("httpx2", httpx2_plain),
     "HttpPool": ("aiohttp", http_pool),
-    "ChatModel": ("aiohttp", chat_model),
+    "WireModel": ("aiohttp", wire_model),
 }
 
 

@@ -18,9 +18,10 @@ from urllib.request import urlopen
 import pytest
 
 from support import SERVED, ScriptedServer
-from unspool.models.chat import ChatModel
+from unspool.models.chat import ChatFormat
 from unspool.models.http import HttpPool
 from unspool.models.providers import find
+from unspool.models.wire import WireModel
 from unspool.testing.script import Reply
 from unspool.types import Message, Request
 from wires import ANTHROPIC, GEMINI, KEY, RESPONSES, Spoken
@@ -143,9 +144,9 @@ async def test_openais_types_take_chat_completions_of_ours() -> None:
     types = pytest.importorskip("openai.types.chat")
     params = pytest.importorskip("openai.types.chat.completion_create_params")
     http = HttpPool(trust_env=False)
-    quirks = find("openai").quirks("o3-mini")
+    form = ChatFormat(find("openai").quirks("o3-mini"))
     with ScriptedServer(lambda _: REPLY) as server:
-        model = ChatModel("m", model="o3-mini", base_url=server.base_url, http=http, quirks=quirks)
+        model = WireModel("m", model="o3-mini", format=form, base_url=server.base_url, http=http)
         await model.complete(REQUEST)
         await model.complete(REQUEST, lambda _: None)
         await http.aclose()

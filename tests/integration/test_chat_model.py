@@ -20,10 +20,11 @@ from unspool.errors import (
     ModelUnavailable,
     UnknownModel,
 )
-from unspool.models.chat import ChatModel
+from unspool.models.chat import ChatFormat
 from unspool.models.http import HttpPool
 from unspool.models.prices import pricer
-from unspool.models.providers import find
+from unspool.models.providers import Quirks, find
+from unspool.models.wire import WireModel
 from unspool.models.wrap.retry import Retry
 from unspool.testing.script import Reply
 from unspool.testing.server import ScriptedServer
@@ -40,9 +41,15 @@ async def http() -> AsyncIterator[HttpPool]:
     await pool.aclose()
 
 
-def chat(server: ScriptedServer, http: HttpPool, **options: Any) -> ChatModel:
-    settings = {"model": "root", "base_url": server.base_url, "api_key": KEY} | options
-    return ChatModel("test/root", http=http, **settings)
+def model_at(
+    base_url: str, http: HttpPool, *, quirks: Quirks | None = None, **options: Any
+) -> WireModel:
+    settings = {"model": "root", "base_url": base_url, "api_key": KEY} | options
+    return WireModel("test/root", format=ChatFormat(quirks or Quirks()), http=http, **settings)
+
+
+def chat(server: ScriptedServer, http: HttpPool, **options: Any) -> WireModel:
+    return model_at(server.base_url, http, **options)
 
 
 async def complete(
@@ -375,13 +382,13 @@ async def test_the_key_is_nowhere_to_be_seen(
 @pytest.mark.parametrize("base_url", ["", "localhost:8000", "ftp://h/v1", "http://", "http://a b"])
 def test_a_base_url_that_is_none_is_told_at_once(base_url: str) -> None:
     with pytest.raises(ConfigurationError, match="base_url"):
-        ChatModel("m", model="m", base_url=base_url, http=HttpPool())
+        model_at(base_url, HttpPool())
 
 
 @pytest.mark.parametrize("api_key", ["two words", "kéy", "a\x00b"])
 def test_a_key_that_is_none_is_told_without_showing_it(api_key: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        ChatModel("m", model="m", base_url="http://h/v1", http=HttpPool(), api_key=api_key)
+        model_at("http://h/v1", HttpPool(), api_key=api_key)
     assert api_key not in str(caught.value)
 
 

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from unspool.errors import ConfigurationError, ModelUnavailable
-from unspool.models.chat import ChatModel
+from unspool.models.chat import ChatFormat
 from unspool.models.http import HttpPool
+from unspool.models.wire import WireModel
 from unspool.testing.script import Reply
 from unspool.testing.server import ScriptedServer
 from unspool.types import Message, Request
@@ -16,8 +17,8 @@ from unspool.types import Message, Request
 REQUEST = Request((Message("user", "q"),))
 
 
-def chat(base_url: str, pool: HttpPool, model: str = "root") -> ChatModel:
-    return ChatModel("test/root", model=model, base_url=base_url, http=pool)
+def chat(base_url: str, pool: HttpPool, model: str = "root") -> WireModel:
+    return WireModel("test/root", model=model, format=ChatFormat(), base_url=base_url, http=pool)
 
 
 async def test_one_pool_serves_many_models_and_does_not_outgrow_its_limit() -> None:

@@ -15,59 +15,21 @@ from unspool.models.chat_reply import (
     tool_arguments,
     usage_of,
 )
-from unspool.models.http import HttpPool
-from unspool.models.prices import Pricer, Written
+from unspool.models.prices import Written
 from unspool.models.providers import Quirks
 from unspool.models.refusals import error_in_reply
 from unspool.models.structured import named
 from unspool.models.told import count, mapping
-from unspool.models.wire import Counted, Draft, WireModel, merged
+from unspool.models.wire import Counted, Draft, merged
 from unspool.types import Request
 
 _DECLINED = frozenset({"content_filter", "refusal", "safety"})
 
 
-class ChatModel(WireModel):
-    """One model of an OpenAI-compatible server; see `WireModel`.
-
-    `base_url` ends before `/chat/completions`. `quirks` say how the server departs from the
-    common form.
-
-    Raises:
-        ConfigurationError: `base_url` or `api_key` cannot be one.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        model: str,
-        base_url: str,
-        http: HttpPool,
-        api_key: str | None = None,
-        extra: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        quirks: Quirks | None = None,
-        timeout_s: float = 600.0,
-        pricer: Pricer | None = None,
-    ) -> None:
-        super().__init__(
-            name,
-            model=model,
-            format=ChatFormat(quirks or Quirks()),
-            base_url=base_url,
-            http=http,
-            api_key=api_key,
-            extra=extra,
-            headers=headers,
-            timeout_s=timeout_s,
-            pricer=pricer,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class ChatFormat:
-    """How a model is asked over chat completions."""
+    """How a model is asked over chat completions; `quirks` say how its server departs from the
+    common form."""
 
     quirks: Quirks = field(default_factory=Quirks)
 

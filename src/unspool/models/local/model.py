@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from unspool.errors import ModelFileError, ModelUnavailable
-from unspool.models.chat import ChatModel
+from unspool.models.chat import ChatFormat
 from unspool.models.http import HttpPool
 from unspool.models.local.catalog import LocalModel
 from unspool.models.local.files import ModelFiles
 from unspool.models.local.server import SLOTS, LocalServer, shared
 from unspool.models.prices import NOTHING, Written
+from unspool.models.wire import WireModel
 from unspool.types import Completion, OnText, Request, Usage
 
 CHARS_PER_TOKEN = 2.5
@@ -29,7 +30,7 @@ class EmbeddedModel:
         self._model, self._files, self._http = model, files, http
         self._starting = asyncio.Lock()
         self._server: LocalServer | None = None
-        self._chat: ChatModel | None = None
+        self._chat: WireModel | None = None
         self._window = _Window()
 
     def __repr__(self) -> str:
@@ -66,13 +67,13 @@ class EmbeddedModel:
     async def aclose(self) -> None:
         """Leaves the server running: it is the process's, not this object's."""
 
-    async def _ready(self) -> ChatModel:
+    async def _ready(self) -> WireModel:
         async with self._starting:
             if self._chat is None or self._server is None or not self._server.running:
                 self._server, self._chat = await self._started()
             return self._chat
 
-    async def _started(self) -> tuple[LocalServer, ChatModel]:
+    async def _started(self) -> tuple[LocalServer, WireModel]:
         file = self._files.path(self._model)
         if file is None:
             raise ModelFileError(
@@ -81,9 +82,10 @@ class EmbeddedModel:
             )
         server = await asyncio.to_thread(shared, self._model, file)
         self._window.tokens = server.window_tokens
-        chat = ChatModel(
+        chat = WireModel(
             self.name,
             model=server.name,
+            format=ChatFormat(),
             base_url=server.base_url,
             api_key=server.api_key,
             http=self._http,

@@ -254,8 +254,7 @@ class RLM:
             ReplayDiffers: a cell came to something else than was recorded.
             ContextError: the context is another one now, or cannot be had.
         """
-        row = self._kept.row(run_id)
-        if row.session not in ("", row.id):
+        if self._kept.row(run_id).goes_on:
             session, result = self._conversation(run_id, context, on_difference)
             session.close()
             return result

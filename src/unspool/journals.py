@@ -325,7 +325,7 @@ def first_of_its_kind(row: RunRow) -> None:
     Raises:
         JournalError: the run needs the variables of the questions before it.
     """
-    if row.session not in ("", row.id):
+    if row.goes_on:
         raise JournalError(
             f"run {row.id} is a later question of a conversation, and needs the variables of those"
             " before it: use rlm.session(resume=...) or rlm.resume(...)."

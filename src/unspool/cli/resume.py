@@ -30,7 +30,9 @@ def resume(options: argparse.Namespace) -> int:
     progress = progress_for(quiet=options.quiet)
     rlm = _rlm(row, options, progress)
     context = source_of(options.paths) if options.paths else None
-    if row.session in ("", row.id):
+    if row.goes_on:  # the questions before it come first
+        result = rlm.resume(row.id, context, on_difference=options.on_difference or "stop")
+    else:
         result = _decided(
             lambda choice: rlm.stream_resume(
                 row.id, context, on_difference=choice, out=options.out
@@ -38,8 +40,6 @@ def resume(options: argparse.Namespace) -> int:
             options,
             progress,
         )
-    else:  # a later question of a conversation: those before it come first
-        result = rlm.resume(row.id, context, on_difference=options.on_difference or "stop")
     paid = Usage() if row.status == "complete" else _less(result.usage, result.recorded)
     before = result.usage if row.status == "complete" else result.recorded
     return tell(result, options, progress, f"paid before: {bill(before)}; now: {bill(paid)}")

@@ -59,6 +59,12 @@ class RunRow(NamedTuple):
     redacted: int
     """1: its texts have been removed."""
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is a later question of a conversation: it needs the variables of those
+        before it."""
+        return self.session not in ("", self.id)
+
 
 _FIXED_OF = attrgetter(*FIXED)
 _SUMS_OF = attrgetter(

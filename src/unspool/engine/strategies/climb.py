@@ -16,7 +16,7 @@ from unspool.engine.parts import Parts, opened
 from unspool.engine.root import Root
 from unspool.engine.running import Running
 from unspool.engine.strategies.rungs import Rung, ladder
-from unspool.engine.strategies.steps import said, unremarked
+from unspool.engine.strategies.steps import unremarked
 from unspool.errors import ContextTooLong, ModelDeclined, ModelError
 from unspool.events import Emit
 from unspool.ledger import Ledger
@@ -144,7 +144,7 @@ class Climb:
         if loop.history is None:
             return
         completion = await stage.root.ask(loop.history, loop.turn, last=True)
-        text = said(completion.text) if loop.rung.name == "guided" else completion.text.strip()
+        text = loop.rung.says(completion.text)
         reply = parse(text)
         if reply.cells or reply.final is not None:
             await stage.running.reply(reply, loop.turn, strict=self._parts.pack.check_typed)

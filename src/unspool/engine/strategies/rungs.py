@@ -57,6 +57,8 @@ class Rung:
     """In the place of what the context is: the context itself."""
     holds: Callable[[Observation], bool] = lambda seen: True
     """Whether an answer counts."""
+    says: Callable[[str], str] = str.strip
+    """What the reply after the last turn says, which is to be in plain words."""
     until: int | None = None
     """The turn after which it was left, where it has been taken before; None: it goes on."""
 
@@ -157,6 +159,7 @@ def _guided(spec: RunSpec, parts: Parts) -> list[Rung]:
         steps.schema(asks, labels=calls, looks=False),
         first=(begin, steps.first_look(spec.question)),
         stumbles=3,
+        says=steps.said,
     )
     if not (each and calls and spec.limits.turns > 1):
         return [chosen]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import unspool
+from unspool.calibrate.measured import file_name
 from unspool.tasks import Task
 from unspool.types import Result
 
@@ -41,8 +40,7 @@ class Answers:
     def add(self, line: Line) -> None:
         """Keeps one more, at once and for good."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        name = re.sub(r"[^\w.-]+", "-", line["model"]).strip("-.") or "model"
-        with (self.folder / f"{name}.jsonl").open("a+b") as file:
+        with (self.folder / f"{file_name(line['model'])}.jsonl").open("a+b") as file:
             if file.tell():
                 file.seek(-1, os.SEEK_END)
                 whole = file.read(1) == b"\n"
@@ -120,20 +118,3 @@ def _plain(value: object) -> object:
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=str)
     return str(value)
-
-
-def spans(numbers: Sequence[int]) -> str:
-    """Sorted numbers, those that follow each other as first-last."""
-    return ", ".join(str(a) if a == b else f"{a:,}-{b:,}" for a, b in _spans(numbers))
-
-
-def _spans(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    first = last = None
-    for number in numbers:
-        if first is None or last is None or number != last + 1:
-            if first is not None and last is not None:
-                yield first, last
-            first = number
-        last = number
-    if first is not None and last is not None:
-        yield first, last

@@ -20,7 +20,7 @@ from unspool.schema.items import TEXT, packed_answers
 from unspool.schema.value import Schema
 from unspool.tasks import Task
 from unspool.tasks.messages import GENERATED, REAL
-from unspool.tasks.scores import number
+from unspool.tasks.scores import label, number
 from unspool.types import Message, Request, Result, Usage
 from unspool.wiring import Wiring
 
@@ -69,9 +69,7 @@ class Labelled:
 
     def note(self, item: str, reply: str) -> None:
         """Takes in what was replied about a message; the last reply that names one label counts."""
-        words = set(re.findall(r"\w+", reply.casefold()))
-        named = [label for label in self._meanings if label.casefold() in words]
-        self._said[item] = named[0] if len(named) == 1 else self._said.get(item, UNCLEAR)
+        self._said[item] = label(reply, self._meanings) or self._said.get(item, UNCLEAR)
 
     def label(self, item: str) -> str | None:
         """What was said of a message."""

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import eval_labels
-from eval_answers import Answers, Line, spans
+from eval_answers import Answers, Line
 from eval_rows import ROWS, WORKING
 
+from unspool.calibrate.measured import spans
 from unspool.errors import ConfigurationError
 
 Figures = dict[str, Any]
@@ -102,7 +103,7 @@ def _figures(
         "chars": chars,
         "questions": len(lines),
         "looked_at": any(line["seed"] in WORKING for line in lines),
-        "seeds": spans([line["seed"] for line in lines]),
+        "seeds": _seeds([line["seed"] for line in lines]),
         "score": round(statistics.fmean(line["score"] for line in lines), 4),
         "right": right,
         "interval": [round(end, 4) for end in wilson(right, len(lines))],
@@ -128,6 +129,10 @@ def _plain_chars(groups: Iterable[tuple[Any, ...]], model: str, row: str) -> int
     return max(
         (key[3] for key in groups if key[0] == model and key[2] == f"{row}_plain"), default=0
     )
+
+
+def _seeds(numbers: Sequence[int]) -> str:
+    return ", ".join(str(a) if a == b else f"{a:,}-{b:,}" for a, b in spans(numbers))
 
 
 def _paired(ours: Mapping[int, Line], plain: Mapping[int, Line]) -> Figures:

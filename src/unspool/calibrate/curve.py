@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unspool.calibrate.kept import Row
+from unspool.profiles.profile import two_digits
 
 LEAST_ANSWERS = 3
 """At one length; with fewer it says nothing."""
@@ -61,7 +62,7 @@ def effective(points: Sequence[Point]) -> int:
         for point, level in zip(points, fitted, strict=True)
         if level >= fitted[0] * (1 - TOLERANCE) - 0.5 / point.of
     ]
-    return _two_digits(max(enough))
+    return two_digits(max(enough))
 
 
 def _point(tokens: int, rows: Sequence[Row]) -> Point:
@@ -79,9 +80,3 @@ def _falling(points: Sequence[Point]) -> list[float]:
             (a, b, c), (d, e, f) = pools.pop(), pools.pop()
             pools.append((a + d, b + e, c + f))
     return [right / of for right, of, count in pools for _ in range(count)]
-
-
-def _two_digits(tokens: int) -> int:
-    """Rounded down: more would say more than was measured."""
-    unit: int = 10 ** max(0, len(str(tokens)) - 2)
-    return tokens // unit * unit

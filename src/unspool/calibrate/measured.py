@@ -25,7 +25,9 @@ def file_name(model: str) -> str:
 def profile(kept: Kept, model: str, known: Profile, day: date) -> Profile:
     """The profile that the answers make; what they do not tell stays as it was known."""
     runs, items = kept.rows("run"), kept.rows("items")
-    found = {kind: effective(points) for kind, points in curves(kept.rows("length")).items()}
+    drawn = curves(kept.rows("length"))
+    found = {kind: effective(points) for kind, points in drawn.items()}
+    shortest = drawn["needle"][0].read if "needle" in drawn else None
     pack = best_pack(runs, known.pack) if runs else known.pack
     seen = habits([row for row in runs if row["pack"] == pack])
     made = replace(
@@ -35,9 +37,7 @@ def profile(kept: Kept, model: str, known: Profile, day: date) -> Profile:
         pack=pack,
         effective_tokens={**known.effective_tokens, **found},
         items_per_call=per_call(items) or known.items_per_call,
-        chunk_tokens=found.get("needle")
-        or known.chunk_tokens
-        or min(_shortest(kept), default=None),
+        chunk_tokens=found.get("needle") or known.chunk_tokens or shortest,
         measured=_told(kept, day),
     )
     if runs:
@@ -76,12 +76,6 @@ def _guided(runs: Sequence[Row], pack: str, seen: Habits) -> bool:
     return (seen.codes or 0.0) < LEAST_SHARE or better_guided(runs, pack)
 
 
-def _shortest(kept: Kept) -> list[int]:
-    return [
-        points[0].read for kind, points in curves(kept.rows("length")).items() if kind == "needle"
-    ]
-
-
 def _told(kept: Kept, day: date) -> str:
     """When, on which seeds, how many answers."""
     parts = []
@@ -89,16 +83,17 @@ def _told(kept: Kept, day: date) -> str:
         rows = kept.rows(probe)
         if rows:
             seeds = sorted({int(row["seed"]) for row in rows})
-            parts.append(f"{len(rows)} {words} (seeds {_ranges(seeds)})")
+            shown = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans(seeds))
+            parts.append(f"{len(rows)} {words} (seeds {shown})")
     return f"{day.isoformat()}, unspool calibrate: {', '.join(parts)}" if parts else ""
 
 
-def _ranges(numbers: Sequence[int]) -> str:
-    """Sorted numbers, those that follow each other as first-last."""
-    spans: list[list[int]] = []
+def spans(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Sorted numbers, those that follow each other as the first and the last of them."""
+    found: list[tuple[int, int]] = []
     for number in numbers:
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
         else:
-            spans.append([number, number])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
+            found.append((number, number))
+    return found

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from unspool.budget import LimitReached
 from unspool.calibrate.kept import Kept, Row
 from unspool.calibrate.purse import Purse
 from unspool.errors import ContextTooLong, ModelError
+from unspool.foreign import price_of
 from unspool.ports import Model
 from unspool.schema.asking import value_of_each
 from unspool.tasks import Kind, Task, make
 from unspool.tasks.messages import GENERATED
-from unspool.types import Completion, Message, Request, Usage
+from unspool.tasks.scores import label
+from unspool.types import Completion, Message, Request
 
 CHARS_PER_TOKEN = 3
 """For the length of a text that is to have so many tokens; the true number is measured."""
@@ -87,7 +89,7 @@ class Plain:
         if stopped:
             raise stopped[0]
         told = [outcome[0] for outcome in outcomes]
-        right = sum(_label(said, labels) == own for said, own in zip(told, labels, strict=True))
+        right = sum(label(said, labels) == own for said, own in zip(told, labels, strict=True))
         tokens = self.purse.spent.tokens - before.tokens
         said = {"per_call": per_call, "of": len(items), "right": right, "tokens": tokens}
         row = _row(key, "items", task, **said, answer=told, wanted=labels)
@@ -104,7 +106,7 @@ class Plain:
         try:
             async with (
                 asyncio.timeout(self.purse.left_s),
-                self.purse.ledger.call(request, self._price) as call,
+                self.purse.ledger.call(request, partial(price_of, self.model)) as call,
             ):
                 return await call.pay(self.model.complete(call.request))
         except (LimitReached, TimeoutError) as reached:
@@ -113,17 +115,6 @@ class Plain:
     @property
     def _most(self) -> int | None:
         return LOCAL_REPLY_TOKENS if self.model.name.startswith("local/") else None
-
-    def _price(self, usage: Usage) -> int | None:
-        price: Callable[[Usage], int | None] | None = getattr(self.model, "price", None)
-        return None if price is None else price(usage)
-
-
-def _label(said: object, labels: Sequence[str]) -> str | None:
-    """The one label that a reply names; None where it names none, or several."""
-    words = set(re.findall(r"\w+", str(said).casefold()))
-    named = [label for label in set(labels) if label.casefold() in words]
-    return named[0] if len(named) == 1 else None
 
 
 def _row(key: str, probe: str, task: Task, **said: object) -> Row:

@@ -57,8 +57,7 @@ class Profile:
         chars = PIECE_CHARS if read is None else read * CHARS_PER_TOKEN
         if self.window_tokens is not None:
             chars = min(chars, int(self.window_tokens * PIECE_SHARE) * CHARS_PER_TOKEN)
-        unit: int = 10 ** max(0, len(str(chars)) - 2)
-        return max(1, chars // unit * unit)
+        return max(1, two_digits(chars))
 
     def as_toml(self) -> str:
         """The profile as the file that `profiles.reading.read` reads; its name is the file's."""
@@ -72,6 +71,12 @@ class Profile:
         if self.effective_tokens:
             yield "\n[effective_tokens]"
             yield from (f"{_toml(k)} = {_toml(v)}" for k, v in self.effective_tokens.items())
+
+
+def two_digits(number: int) -> int:
+    """Rounded down: more would say more than was measured."""
+    unit: int = 10 ** max(0, len(str(number)) - 2)
+    return number // unit * unit
 
 
 def _toml(value: Any) -> str:

@@ -98,6 +98,13 @@ def number(answer: object, question: str = "") -> float | None:
     return said.pop() if len(said) == 1 else None
 
 
+def label(answer: object, labels: Iterable[str]) -> str | None:
+    """The one label that an answer names; None where it names none, or several."""
+    said = set(re.findall(r"\w+", str(answer).casefold()))
+    named = [one for one in set(labels) if one.casefold() in said]
+    return named[0] if len(named) == 1 else None
+
+
 def near(told: float | None, expected: int) -> float:
     """1 less the relative error, at least 0."""
     if told is None or not math.isfinite(told):

@@ -39,21 +39,19 @@ class Filler:
     """One shape of text."""
 
     name: str
-    line: Callable[[Dice], str]
-    """A line, or a few, of it."""
-    carry: Callable[[Dice, str], str]
-    """The line that holds a sentence given."""
+    line: Callable[[Dice, str | None], str]
+    """A line, or a few, of it; the one that holds a sentence, where one is given."""
 
 
 def filled(filler: Filler, dice: Dice, chars: int, placed: Sequence[tuple[float, str]]) -> str:
     """A text of at most `chars` characters, and nearly as many, with the sentences of `placed`
     in it, each at its share of the way through. They are all there, however few characters
     there may be."""
-    carried = [(share, filler.carry(dice, sentence)) for share, sentence in sorted(placed)]
+    carried = [(share, filler.line(dice, sentence)) for share, sentence in sorted(placed)]
     left = chars - sum(len(line) + 1 for _, line in carried)
     lines: list[str] = []
     while True:
-        line = filler.line(dice)
+        line = filler.line(dice, None)
         left -= len(line) + 1
         if left < 0:
             break
@@ -79,7 +77,7 @@ def _sentence(dice: Dice) -> str:
     )
 
 
-def _paragraph(dice: Dice, sentence: str | None = None) -> str:
+def _paragraph(dice: Dice, sentence: str | None) -> str:
     if sentence is not None:
         return f"{_sentence(dice)} {sentence}\n"
     return " ".join(_sentence(dice) for _ in range(dice.between(2, 5))) + "\n"
@@ -92,7 +90,7 @@ def _stamp(dice: Dice) -> str:
     )
 
 
-def _log(dice: Dice, sentence: str | None = None) -> str:
+def _log(dice: Dice, sentence: str | None) -> str:
     if sentence is not None:
         return f"{_stamp(dice)} {dice.pick(_LEVELS)} notes {sentence}"
     return (
@@ -101,7 +99,7 @@ def _log(dice: Dice, sentence: str | None = None) -> str:
     )
 
 
-def _csv(dice: Dice, sentence: str | None = None) -> str:
+def _csv(dice: Dice, sentence: str | None) -> str:
     note = sentence or f"a {dice.pick(_QUALITIES)} {dice.pick(_NOUNS)}"
     return (
         f"{dice.below(9999)},{_stamp(dice)[:10]},{dice.pick(_PLACES)},"
@@ -109,7 +107,7 @@ def _csv(dice: Dice, sentence: str | None = None) -> str:
     )
 
 
-def _json(dice: Dice, sentence: str | None = None) -> str:
+def _json(dice: Dice, sentence: str | None) -> str:
     return json.dumps(
         {
             "at": _stamp(dice),
@@ -120,12 +118,12 @@ def _json(dice: Dice, sentence: str | None = None) -> str:
     )
 
 
-def _chat(dice: Dice, sentence: str | None = None) -> str:
+def _chat(dice: Dice, sentence: str | None) -> str:
     who = f"{dice.pick(FIRST_NAMES)} {dice.surname()}"
     return f"[{dice.below(24):02}:{dice.below(60):02}] {who}: {sentence or _sentence(dice)}"
 
 
-def _settings(dice: Dice, sentence: str | None = None) -> str:
+def _settings(dice: Dice, sentence: str | None) -> str:
     if sentence is not None:
         return f"; {sentence}"
     if dice.below(9) == 0:
@@ -133,13 +131,13 @@ def _settings(dice: Dice, sentence: str | None = None) -> str:
     return f"{dice.pick(_NOUNS)}_{dice.pick(_NOUNS)} = {dice.below(9999)}"
 
 
-def _outline(dice: Dice, sentence: str | None = None) -> str:
+def _outline(dice: Dice, sentence: str | None) -> str:
     if sentence is None and dice.below(8) == 0:
         return f"\n## The {dice.pick(_QUALITIES)} {dice.pick(_NOUNS)} of {dice.pick(_PLACES)}\n"
     return f"- {sentence or _sentence(dice)}"
 
 
-def _program(dice: Dice, sentence: str | None = None) -> str:
+def _program(dice: Dice, sentence: str | None) -> str:
     if sentence is not None:
         return f"    # {sentence}"
     return (
@@ -150,12 +148,12 @@ def _program(dice: Dice, sentence: str | None = None) -> str:
 
 
 FILLERS: tuple[Filler, ...] = (
-    Filler("prose", _paragraph, _paragraph),
-    Filler("log", _log, _log),
-    Filler("csv", _csv, _csv),
-    Filler("json", _json, _json),
-    Filler("chat", _chat, _chat),
-    Filler("settings", _settings, _settings),
-    Filler("outline", _outline, _outline),
-    Filler("program", _program, _program),
+    Filler("prose", _paragraph),
+    Filler("log", _log),
+    Filler("csv", _csv),
+    Filler("json", _json),
+    Filler("chat", _chat),
+    Filler("settings", _settings),
+    Filler("outline", _outline),
+    Filler("program", _program),
 )

@@ -37,10 +37,7 @@ from unspool.journals import (
     Setup,
     Task,
     begun,
-    context_of,
-    first_of_its_kind,
     forked,
-    origin_of,
     recorded_too,
     replayed,
     resumed,
@@ -54,6 +51,7 @@ from unspool.packs.reading import absolute
 from unspool.parsing import load as load_context
 from unspool.ports import Model, Sandbox
 from unspool.record import OnDifference
+from unspool.recorded import context_of, first_of_its_kind, origin_of
 from unspool.replays import Silent, replay
 from unspool.sandboxes.packages import located
 from unspool.session import HeldSandbox, Session

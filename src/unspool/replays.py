@@ -17,10 +17,11 @@ from unspool.journal.journal import Journal
 from unspool.journal.listing import RunRow
 from unspool.journal.reading import Past
 from unspool.journal.sharing import Exported, read
-from unspool.journals import VALUES, Task, context_of, first_of_its_kind, usable, warn_of
+from unspool.journals import VALUES, Task
 from unspool.journals import replayed as told_again
 from unspool.packs.pack import Pack
 from unspool.record import BEFORE_WAYS, OnDifference
+from unspool.recorded import context_of, end_of, first_of_its_kind, usable, warn_of
 from unspool.spec import Tool
 from unspool.tools import Tools
 from unspool.types import Completion, Limit, OnText, Request
@@ -134,10 +135,8 @@ def _names(given: Any, by_depth: Mapping[int, str], root: str) -> Iterator[str]:
 
 def _limit(past: Past, row: RunRow) -> Limit | None:
     """The limit that ended the run; None: none did."""
-    last = past.events[-1] if past.events else None
-    if not isinstance(last, events.RunEnded) or last.run_id != row.id:
-        return None
-    return cast(Limit, last.result.status) if last.result.status in get_args(Limit) else None
+    end = end_of(row, past)
+    return cast(Limit, end.status) if end is not None and end.status in get_args(Limit) else None
 
 
 def _limits(given: Mapping[str, Any], past: Past, row: RunRow, ended_by: Limit | None) -> Limits:

@@ -20,7 +20,7 @@ from unspool.journal.journal import Journal
 from unspool.journal.listing import FIXED, RunRow
 from unspool.journal.reading import Past
 from unspool.journal.sharing import read
-from unspool.journals import result_of
+from unspool.recorded import result_of
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from unspool.errors import JournalError
 from unspool.journal.journal import Journal
 from unspool.journal.listing import RunRow, as_mapping
 from unspool.journal.reading import Past
-from unspool.journals import result_of, trajectory_of
+from unspool.recorded import result_of, trajectory_of
 from unspool.types import Observation, Usage
 
 SHOWN_CALLS = 10

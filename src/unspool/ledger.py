@@ -393,15 +393,14 @@ class Ledger:
         return self._tree._per_char * MARGIN or TOKENS_PER_CHAR
 
     def _input_tokens(self, request: Request) -> int:
-        chars = sum(len(message.content) for message in request.messages)
-        return math.ceil(chars * self._ratio) + MESSAGE_TOKENS * len(request.messages)
+        return math.ceil(request.chars * self._ratio) + MESSAGE_TOKENS * len(request.messages)
 
     def _settle(self, request: Request, usage: Usage) -> None:
         for one in self._upwards:
             one.spent += usage
         if self._unlimited or not usage.calls:
             return
-        tree, chars = self._tree, sum(len(message.content) for message in request.messages)
+        tree, chars = self._tree, request.chars
         if chars >= TELLING_CHARS:
             tree._per_char = max(usage.input_tokens / usage.calls / chars, tree._per_char * 0.98)
         tree._reply_tokens += (usage.output_tokens / usage.calls - tree._reply_tokens) / 8

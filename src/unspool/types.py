@@ -113,6 +113,11 @@ class Request:
     hedge_s: float | None = field(default=None, compare=False)
     """Seconds without an answer after which it may be sent a second time; None: never."""
 
+    @property
+    def chars(self) -> int:
+        """Characters of all its messages."""
+        return sum(len(message.content) for message in self.messages)
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:

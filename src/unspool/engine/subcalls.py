@@ -175,8 +175,8 @@ class SubCalls:
     ) -> Callable[[Said, Usage, float, str], None]:
         """Tells that a call begins; what it gives tells that it has ended."""
         self._count += 1
-        number, model, messages = self._count, asked.model, asked.request.messages
-        *before, last = messages
+        number, model = self._count, asked.model
+        *before, last = asked.request.messages
         self._emit(
             CallStarted,
             call=number,
@@ -191,7 +191,7 @@ class SubCalls:
                 CallEnded,
                 call=number,
                 model=model.name,
-                prompt_chars=sum(len(one.content) for one in messages),
+                prompt_chars=asked.request.chars,
                 reply=said.text,
                 cut=said.cut,
                 usage=usage,

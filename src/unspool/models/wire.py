@@ -168,10 +168,9 @@ class WireModel:
         if on_text is None and self._format.streams_by_itself(request):
             on_text = _unwatched
         body = self._body(request, streamed=on_text is not None)
-        prompt_chars = sum(len(message.content) for message in request.messages)
         if on_text is not None:
-            return await self._streamed(body, request, prompt_chars, on_text=on_text)
-        return self._read(await self._http.post(self._endpoint, body), request, prompt_chars)
+            return await self._streamed(body, request, on_text)
+        return self._read(await self._http.post(self._endpoint, body), request)
 
     async def _held(
         self, request: Request, schema: Mapping[str, Any], on_text: OnText | None
@@ -205,22 +204,20 @@ class WireModel:
             raise ConfigurationError(f"{self!r}: `extra` is not JSON: {error}") from error
         return mended(text).encode()
 
-    def _read(self, reply: HttpReply, request: Request, prompt_chars: int) -> Completion:
+    def _read(self, reply: HttpReply, request: Request) -> Completion:
         tell(reply.headers)
         if reply.status != 200:
             raise refusal(self._asked, reply.status, reply.headers, reply.body)
         draft, value = Draft(self._asked), json_or_none(reply.body)
         if not isinstance(value, dict) or not self._format.add(draft, value):
             raise garbage(self._asked, reply.body)
-        return self._completion(draft, request, prompt_chars)
+        return self._completion(draft, request)
 
-    async def _streamed(
-        self, body: bytes, request: Request, prompt_chars: int, *, on_text: OnText
-    ) -> Completion:
+    async def _streamed(self, body: bytes, request: Request, on_text: OnText) -> Completion:
         async with self._http.stream(self._streaming, body) as stream:
             kind = stream.headers.get("Content-Type", "")
             if stream.status != 200 or "json" in kind or "html" in kind:
-                completion = self._read(await stream.read(), request, prompt_chars)
+                completion = self._read(await stream.read(), request)
                 on_text(completion.text)
                 return completion
             tell(stream.headers)
@@ -234,7 +231,7 @@ class WireModel:
                 until.end()
                 return Completion(before(text, request.stop), usage, draft.model, finish="cut")
             until.end()
-            return self._completion(draft, request, prompt_chars)
+            return self._completion(draft, request)
 
     async def _events(self, draft: Draft, stream: HttpStream, on_text: OnText) -> None:
         parser = SseParser()
@@ -270,14 +267,14 @@ class WireModel:
                 return True
         return False
 
-    def _completion(self, draft: Draft, request: Request, prompt_chars: int) -> Completion:
+    def _completion(self, draft: Draft, request: Request) -> Completion:
         text = mended("".join(draft.pieces)) or code_of(draft.arguments)
         if draft.refused and not text:
             raise declined(self._asked, draft.refused)
         text = before(text, request.stop)
         reasoning = mended("".join(draft.reasoning))
         counted = self._format.counted(
-            draft.told, prompt_chars=prompt_chars, reply_chars=len(text) + len(reasoning)
+            draft.told, prompt_chars=request.chars, reply_chars=len(text) + len(reasoning)
         )
         return Completion(
             text=text,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from unspool.engine.long.short import LOOKED, Exchange, clip, in_short
@@ -68,7 +68,7 @@ class Messages:
 
     def add(self, turn: Exchange, told: Completion) -> None:
         """One more turn; `told` is the reply to what was sent before it."""
-        chars = sum(len(one.content) for one in self._sent)
+        chars = _size(self._sent)
         if told.usage.calls == 1 and told.finish == "stop" and chars >= TELLING_CHARS:
             self._per_char = max(0.05, told.usage.input_tokens / chars * MARGIN)
         self._turns.append(turn)
@@ -96,15 +96,15 @@ class Messages:
         return min(self._window * self._share, self._window - self._reply)
 
     def _tokens(self) -> float:
-        chars = sum(len(one.content) for one in self._sent)
+        chars = _size(self._sent)
         return chars * self._per_char + MESSAGE_TOKENS * len(self._sent)
 
     def _sum_up(self) -> bool:
         """Sums up all turns but the newest; gives whether that made them shorter."""
         if not self._turns:
             return False
-        before = sum(len(one.content) for one in self._sent)
-        opening = sum(len(one.content) for one in self._opening)
+        before = _size(self._sent)
+        opening = _size(self._opening)
         room = max(LEAST_CHARS, int(self._most * COMPACTED / self._per_char) - opening)
         kept = self._newest(int(room * WHOLE))
         older = self._turns[: len(self._turns) - len(kept)]
@@ -115,7 +115,7 @@ class Messages:
         turns = [message for turn in kept for message in _messages(turn)]
         self._sent = [*self._opening, *summary, *turns]
         self._summed_up = True
-        return sum(len(one.content) for one in self._sent) < before
+        return _size(self._sent) < before
 
     def _newest(self, room: int) -> list[Exchange]:
         """The newest turns that have room; of the very newest, as much as has room."""
@@ -130,6 +130,10 @@ class Messages:
                 break
             kept.insert(0, turn)
         return kept
+
+
+def _size(messages: Iterable[Message]) -> int:
+    return sum(len(one.content) for one in messages)
 
 
 def _chars(turn: Exchange) -> int:

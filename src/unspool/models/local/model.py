@@ -49,8 +49,7 @@ class EmbeddedModel:
         """
         if request.temperature is None:
             request = replace(request, temperature=0.0)  # a small model wanders soon enough
-        chars = sum(len(message.content) for message in request.messages)
-        tokens = int(chars / CHARS_PER_TOKEN) + (request.max_tokens or REPLY_TOKENS)
+        tokens = int(request.chars / CHARS_PER_TOKEN) + (request.max_tokens or REPLY_TOKENS)
         chat = await self._ready()
         async with self._window.room_for(tokens):
             # Streamed in any case: the server notices only of a stream that its reader left.

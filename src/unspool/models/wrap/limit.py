@@ -69,5 +69,4 @@ class Limit:
         await self._model.aclose()
 
     def _tokens(self, request: Request) -> float:
-        chars = sum(len(message.content) for message in request.messages)
-        return chars / CHARS_PER_TOKEN + (request.max_tokens or self._reply_tokens)
+        return request.chars / CHARS_PER_TOKEN + (request.max_tokens or self._reply_tokens)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from unspool.config import Settings
 from unspool.errors import ConfigurationError, UnknownModel
-from unspool.models.capacity import own_rows, row_of
+from unspool.models.capacity import Rows, own_rows, row_of
 from unspool.models.gate import Gate, Gates
 from unspool.models.http import HttpPool
 from unspool.models.prices import NOTHING, Pricer, Prices, Written
@@ -161,7 +161,7 @@ class Wiring:
         from unspool.models.wire import WireModel
 
         name, extra = _with_options(asked.name)
-        own = own_rows(self.settings.home / "capacity.toml")
+        own = _capacities(self.settings)
         return WireModel(
             asked.shown,
             model=name,
@@ -256,6 +256,11 @@ def profile_folder(settings: Settings) -> Path:
     return settings.home / "profiles"
 
 
+def _capacities(settings: Settings) -> Rows:
+    """What the user knows about how much models read and write."""
+    return own_rows(settings.home / "capacity.toml")
+
+
 def _sized(profile: Profile, row: Mapping[str, int]) -> Profile:
     """`profile` with what is known of a model's window and longest reply, where it has not."""
     return replace(
@@ -277,7 +282,7 @@ def suited(
     """
     if pack is not None and pack.partition(":")[0] in OF_A_MODE:
         raise ConfigurationError(f"the prompts {pack!r} are those of a mode: give mode= that name.")
-    rows = own_rows(settings.home / "capacity.toml")
+    rows = _capacities(settings)
     profiles = {
         name: _sized(profile_of(name, profile_folder(settings)), row_of(name, rows))
         for name in models

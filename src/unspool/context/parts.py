@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from unspool.context.source import Context, Document
-from unspool.context.text import FileText, TextPart, TextParts, places_of
+from unspool.context.text import FileText, Part, TextPart, TextParts, places_of
 
 Runs = Sequence[tuple[int, int]]
 """Which documents, as runs of numbers: the first of each, and one behind its last."""
@@ -56,7 +56,7 @@ def chosen(context: Context, runs: Runs) -> Context:
     return Context(_taken(context.value, places), tuple(taken), part_of=tuple(runs))
 
 
-def _taken(value: Any, places: Iterable[tuple[int, int]]) -> TextPart | TextParts:
+def _taken(value: Any, places: Iterable[tuple[int, int]]) -> Part:
     """What is at these places, one after the other."""
     found: list[tuple[int, int]] = []
     for place in places:
@@ -71,11 +71,11 @@ def _taken(value: Any, places: Iterable[tuple[int, int]]) -> TextPart | TextPart
 
 
 def _whole(value: Any) -> Any:
-    return value.whole if isinstance(value, (TextPart, TextParts)) else value
+    return value.whole if isinstance(value, Part) else value
 
 
 def _size(value: Any) -> int:
-    if isinstance(value, (TextPart, TextParts)):
+    if isinstance(value, Part):
         return value.chars
     if isinstance(value, FileText):
         return value.chars if value.is_whole else value.most_bytes

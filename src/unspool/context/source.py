@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from unspool.context.text import FileText, Text, TextPart, TextParts
+from unspool.context.text import FileText, Part, Text
 from unspool.errors import ContextError
 
 
@@ -90,7 +90,7 @@ class Context:
         Raises:
             ContextError: it is too long for that, or its file cannot be read any more.
         """
-        if isinstance(self.value, (TextPart, TextParts)):
+        if isinstance(self.value, Part):
             return self.value.text()
         if not isinstance(self.value, FileText):
             return self.value

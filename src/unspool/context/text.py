@@ -231,7 +231,8 @@ class TextParts:
         return passage(self, 0, chars), passage(self, self.chars - chars, self.chars)
 
 
-Text = FileText | TextPart | TextParts
+Part = TextPart | TextParts
+Text = FileText | Part
 
 
 def passage(value: Any, start: int, end: int) -> str:
@@ -276,4 +277,4 @@ def spread(start: int, end: int) -> Iterator[int]:
 
 def is_text(value: Any) -> bool:
     """Whether a context's value is one text, in memory or not."""
-    return isinstance(value, (str, FileText, TextPart, TextParts))
+    return isinstance(value, (str, Text))

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from unspool.models.capacity import Rows, capacity
 from unspool.models.chat import ChatFormat
-from unspool.models.providers import Provider, Quirks
+from unspool.models.providers import Provider, Speech
 from unspool.models.wire import Format
 
 
@@ -19,10 +19,9 @@ def format_of(
     `own` is what the user knows about the capacity of models.
     """
     if provider is None:
-        return ChatFormat(Quirks())
-    quirks, speech = provider.quirks(model), provider.speech_of(model)
-    if over_chat:
-        return ChatFormat(quirks)
+        return ChatFormat()
+    quirks = provider.quirks(model)
+    speech: Speech = "chat" if over_chat else provider.speech_of(model)
     match speech:
         case "chat":
             return ChatFormat(quirks)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from unspool.context.source import Context
-from unspool.context.text import FileText, TextPart, TextParts, is_text
+from unspool.context.text import FileText, Part, TextPart, TextParts, is_text
 from unspool.sandboxes.worker import textmap, wire
 
 THREADED_CHARS = 4 << 20
@@ -63,15 +63,13 @@ class SharedContext:
 
     @classmethod
     def _write(cls, value: Any) -> SharedContext:
-        if isinstance(value, TextPart):
-            if value.in_bytes:
-                whole = cls._write(value.whole)
-                try:
-                    return whole.part(value.start, value.end)
-                finally:
-                    os.close(whole.fd)
-            value = value.text()
-        if isinstance(value, TextParts):
+        if isinstance(value, TextPart) and value.in_bytes:
+            whole = cls._write(value.whole)
+            try:
+                return whole.part(value.start, value.end)
+            finally:
+                os.close(whole.fd)
+        if isinstance(value, Part):
             value = value.text()
         if isinstance(value, FileText):
             return cls._of_file(value)
@@ -155,7 +153,7 @@ class SharedContexts:
     async def of(self, context: Context) -> SharedContext:
         """See `SharedContext.of`."""
         value = context.value
-        if isinstance(value, (TextPart, TextParts)):
+        if isinstance(value, Part):
             whole, shared = self._open.get(id(value.whole), (None, None))
             found = shared() if shared is not None and whole is value.whole else None
             if found is not None and found.fd >= 0:
@@ -163,7 +161,7 @@ class SharedContexts:
                     return found.parts(value.spans)
                 return found.part(value.start, value.end)
         made = await SharedContext.of(context)
-        if is_text(value) and not isinstance(value, (TextPart, TextParts)):
+        if is_text(value) and not isinstance(value, Part):
             self._open[id(value)] = value, weakref.ref(made, self._forget)
         return made
 

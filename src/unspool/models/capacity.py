@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unspool.errors import ConfigurationError
+from unspool.models.providers import by_beginning
 
 Rows = Mapping[str, Mapping[str, Any]]
 
@@ -43,7 +44,7 @@ def row_of(model: str, own: Rows | None = None) -> Mapping[str, int]:
     # Some sell `claude-opus-4.5` for what is `claude-opus-4-5`.
     name = model.rpartition("/")[2]
     name = name.replace(".", "-") if name.startswith("claude") else name
-    return {**_fitting(_shipped(), name), **_fitting(own or {}, name)}
+    return {**by_beginning(_shipped(), name, {}), **by_beginning(own or {}, name, {})}
 
 
 def own_rows(path: Path) -> Rows:
@@ -69,11 +70,6 @@ def own_rows(path: Path) -> Rows:
 
 
 _FIELDS = frozenset({"window", "output"})
-
-
-def _fitting(rows: Rows, model: str) -> Mapping[str, Any]:
-    fitting = [name for name in rows if model.startswith(name)]
-    return rows[max(fitting, key=len)] if fitting else {}
 
 
 @cache

@@ -75,7 +75,7 @@ class Provider:
 
     def speech_of(self, model: str) -> Speech:
         """The wire format that `model` is asked in."""
-        return _fitting(self.speech, model, self.speaks)
+        return by_beginning(self.speech, model, self.speaks)
 
     def quirks(self, model: str) -> Quirks:
         """The quirks that hold for `model`."""
@@ -83,8 +83,8 @@ class Provider:
             self.max_tokens_field,
             self.stream_usage,
             self.json_schema,
-            frozenset(_fitting(self.refused, model, ())),
-            _fitting(self.thinks, model, "effort"),
+            frozenset(by_beginning(self.refused, model, ())),
+            by_beginning(self.thinks, model, "effort"),
         )
 
 
@@ -110,7 +110,8 @@ def find(name: str) -> Provider:
     return known[name]
 
 
-def _fitting(table: Mapping[str, _T], model: str, otherwise: _T) -> _T:
+def by_beginning(table: Mapping[str, _T], model: str, otherwise: _T) -> _T:
+    """What a table has for a model: of the names that begin the model's, the longest counts."""
     fitting = [beginning for beginning in table if model.startswith(beginning)]
     return table[max(fitting, key=len)] if fitting else otherwise
 

@@ -79,7 +79,7 @@ def tell(
 def _unknown(result: Result) -> str:
     """Why it cannot be told what was read, if so; the answer comes in any case."""
     try:
-        assert result.coverage >= 0
+        _ = result.coverage
     except ContextError as changed:
         return str(changed)
     return ""
@@ -134,9 +134,8 @@ def _how_to_resume(run_id: str, options: argparse.Namespace) -> str:
 
 
 def _is_recorded(options: argparse.Namespace) -> bool:
-    if options.journal is None:
-        return not options.no_journal and from_environment().journal != "off"
-    return not options.no_journal
+    asked = options.journal is not None or from_environment().journal != "off"
+    return asked and not options.no_journal
 
 
 def _rlm(options: argparse.Namespace, progress: Progress) -> RLM:

@@ -67,9 +67,6 @@ class Kept:
         rows = (row for row in self._rows.values() if row["probe"] == probe)
         return sorted(rows, key=lambda row: str(row["key"]))
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def _lines(self) -> list[dict[str, Any]]:
         try:
             text = self.path.read_text(encoding="utf-8")

@@ -69,12 +69,13 @@ def pricer(
     if own is not None:
         return _own(model, own)
     if local:
-        return _free
+        return free
     listed = _listed(model, provider) if provider else None
     return _unknown if listed is None else _from_list(listed)
 
 
-def _free(usage: Usage, written: Written = NOTHING, /) -> int:
+def free(usage: Usage, written: Written = NOTHING, /) -> int:
+    """The cost of what runs on this machine."""
     return 0
 
 

@@ -166,7 +166,7 @@ class WireModel:
         if request.schema is not None:
             return await self._held(request, request.schema, on_text)
         if on_text is None and self._format.streams_by_itself(request):
-            on_text = _unwatched
+            on_text = unwatched
         body = self._body(request, streamed=on_text is not None)
         if on_text is not None:
             return await self._streamed(body, request, on_text)
@@ -315,5 +315,5 @@ def checked_key(api_key: str | None) -> str | None:
     return key or None
 
 
-def _unwatched(text: str) -> None:
+def unwatched(text: str) -> None:
     """Nobody listens to the pieces."""

@@ -13,8 +13,8 @@ from unspool.models.http import HttpPool
 from unspool.models.local.catalog import LocalModel
 from unspool.models.local.files import ModelFiles
 from unspool.models.local.server import SLOTS, LocalServer, shared
-from unspool.models.prices import NOTHING, Written
-from unspool.models.wire import WireModel
+from unspool.models.prices import free
+from unspool.models.wire import WireModel, unwatched
 from unspool.types import Completion, OnText, Request, Usage
 
 CHARS_PER_TOKEN = 2.5
@@ -54,14 +54,14 @@ class EmbeddedModel:
         async with self._window.room_for(tokens):
             # Streamed in any case: the server notices only of a stream that its reader left.
             try:
-                return await chat.complete(request, on_text or _ignore)
+                return await chat.complete(request, on_text or unwatched)
             except ModelUnavailable:
                 chat = await self._ready()  # it has died, and been started again
-                return await chat.complete(request, on_text or _ignore)
+                return await chat.complete(request, on_text or unwatched)
 
     def price(self, usage: Usage) -> int | None:
         """Nothing: it runs on this machine."""
-        return _free(usage)
+        return free(usage)
 
     async def aclose(self) -> None:
         """Leaves the server running: it is the process's, not this object's."""
@@ -88,7 +88,7 @@ class EmbeddedModel:
             base_url=server.base_url,
             api_key=server.api_key,
             http=self._http,
-            pricer=_free,
+            pricer=free,
             # The server closes kept connections on its own time, and a request may meet that.
             headers={"Connection": "close"},
         )
@@ -124,11 +124,3 @@ class _Window:
             self._count -= 1
             async with self._changed:
                 self._changed.notify_all()
-
-
-def _free(_: Usage, written: Written = NOTHING, /) -> int:
-    return 0
-
-
-def _ignore(_: str) -> None:
-    pass

@@ -57,10 +57,11 @@ from unspool.sandboxes.packages import located
 from unspool.session import HeldSandbox, Session
 from unspool.shared import Shared
 from unspool.spec import RunSpec
+from unspool.suiting import suited
 from unspool.tools import Tools
 from unspool.types import Mode, Result, Usage
 from unspool.underway import Stream, UnderWay
-from unspool.wiring import Wiring, suited
+from unspool.wiring import Wiring
 
 _SHARED = Shared()
 

@@ -32,6 +32,31 @@ class Settings:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The environment, for keys and addresses by the names of their variables."""
 
+    @property
+    def model_folder(self) -> Path:
+        """Where the files of embedded models are."""
+        return self.home / "models"
+
+    @property
+    def pack_folder(self) -> Path:
+        """Where the user's own packs are."""
+        return self.home / "packs"
+
+    @property
+    def profile_folder(self) -> Path:
+        """Where the user's own profiles are."""
+        return self.home / "profiles"
+
+    @property
+    def capacity_file(self) -> Path:
+        """What the user knows about how much models read and write, if there is such a file."""
+        return self.home / "capacity.toml"
+
+    @property
+    def own_journal(self) -> Path:
+        """The user's own journal, unless `journal` says otherwise."""
+        return self.home / "journal.db"
+
     def key(self, variable: str) -> str | None:
         """A key from its variable; None when it is not set or empty."""
         return self.variables.get(variable, "").strip() or None
@@ -42,7 +67,7 @@ class Settings:
 
     def journal_file(self, given: str | Path | None = None) -> Path | None:
         """Where runs are recorded: in the file that is given, or the user's own; None: nowhere."""
-        usual = self.journal or str(self.home / "journal.db")
+        usual = self.journal or str(self.own_journal)
         if given is None and usual == "off":
             return None
         return Path(usual if given is None else given).expanduser().absolute()

@@ -42,7 +42,6 @@ from unspool.schema.value import Schema
 from unspool.spec import Tool
 from unspool.types import Mode, Result
 
-FILE = "journal.db"
 VALUES = Values(
     dumps=lambda value: wire.dumps(wire.encode(value)),
     loads=lambda text: wire.decode(wire.loads(text)),
@@ -135,7 +134,7 @@ class Journals:
         """The journal that is asked for: a file, None for the user's own, False for none."""
         file = None if given is True else given
         path = None if file is False else settings.journal_file(file)
-        path = settings.home / FILE if path is None and given is True else path
+        path = settings.own_journal if path is None and given is True else path
         if path is None:
             return None
         key = (path, keep_contexts)

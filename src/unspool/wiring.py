@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from unspool.config import Settings
 from unspool.errors import ConfigurationError, UnknownModel
-from unspool.models.capacity import Rows, own_rows, row_of
+from unspool.models.capacity import own_rows
 from unspool.models.gate import Gate, Gates
 from unspool.models.http import HttpPool
 from unspool.models.prices import NOTHING, Pricer, Prices, Written
 from unspool.models.wrap.either import Server
-from unspool.packs.pack import OF_A_MODE, Pack
-from unspool.packs.reading import load
 from unspool.ports import Model
-from unspool.profiles import Profile, profile_of
 from unspool.types import Usage
 
 if TYPE_CHECKING:
@@ -161,7 +157,7 @@ class Wiring:
         from unspool.models.wire import WireModel
 
         name, extra = _with_options(asked.name)
-        own = _capacities(self.settings)
+        own = own_rows(self.settings.capacity_file)
         return WireModel(
             asked.shown,
             model=name,
@@ -181,7 +177,7 @@ class Wiring:
         from unspool.models.local.files import ModelFiles
         from unspool.models.local.model import EmbeddedModel
 
-        return EmbeddedModel(find(name), ModelFiles(model_folder(self.settings)), self.http)
+        return EmbeddedModel(find(name), ModelFiles(self.settings.model_folder), self.http)
 
     def _pricer(self, name: str, row: Provider | None, url: str) -> Pricer:
         """Looks the price up with the first usage: the list takes 0.2 s to load."""
@@ -239,63 +235,3 @@ def _checked(given: Any) -> Model:
         )
     model: Model = given
     return model
-
-
-def model_folder(settings: Settings) -> Path:
-    """Where the files of embedded models are."""
-    return settings.home / "models"
-
-
-def pack_folder(settings: Settings) -> Path:
-    """Where the user's own packs are."""
-    return settings.home / "packs"
-
-
-def profile_folder(settings: Settings) -> Path:
-    """Where the user's own profiles are."""
-    return settings.home / "profiles"
-
-
-def _capacities(settings: Settings) -> Rows:
-    """What the user knows about how much models read and write."""
-    return own_rows(settings.home / "capacity.toml")
-
-
-def _sized(profile: Profile, row: Mapping[str, int]) -> Profile:
-    """`profile` with what is known of a model's window and longest reply, where it has not."""
-    return replace(
-        profile,
-        window_tokens=profile.window_tokens or row.get("window"),
-        output_tokens=profile.output_tokens or row.get("output"),
-    )
-
-
-def suited(
-    models: Iterable[str], pack: str | None, settings: Settings
-) -> tuple[dict[str, Profile], dict[str, Pack]]:
-    """What is known of each model, and its prompts: `pack`, which is then what it is asked with
-    first, or what its profile says.
-
-    Raises:
-        ConfigurationError: there is no such pack, it is one of a mode, or a file of the user's
-            has a fault.
-    """
-    if pack is not None and pack.partition(":")[0] in OF_A_MODE:
-        raise ConfigurationError(f"the prompts {pack!r} are those of a mode: give mode= that name.")
-    rows = _capacities(settings)
-    profiles = {
-        name: _sized(profile_of(name, profile_folder(settings)), row_of(name, rows))
-        for name in models
-    }
-    own = pack_folder(settings)
-    if pack is not None:
-        coding = {name: replace(one, strategy="rlm") for name, one in profiles.items()}
-        return coding, dict.fromkeys(profiles, load(pack, own))
-    return profiles, {name: _pack_of(profile, own) for name, profile in profiles.items()}
-
-
-def _pack_of(profile: Profile, own: Path) -> Pack:
-    try:
-        return load(profile.pack, own)
-    except ConfigurationError as wrong:
-        raise ConfigurationError(f"by the profile {profile.name!r}: {wrong}") from wrong

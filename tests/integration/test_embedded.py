@@ -16,7 +16,6 @@ from unspool.config import DEFAULT_LOCAL, from_environment
 from unspool.models.local.catalog import find
 from unspool.models.local.files import ModelFiles
 from unspool.types import Completion, OnText, Request, Usage
-from unspool.wiring import model_folder
 
 pytestmark = [pytest.mark.local_model, pytest.mark.timeout(600)]
 
@@ -26,7 +25,7 @@ CHARS = 4_000_000
 @pytest.fixture(autouse=True)
 def _fetched() -> None:
     pytest.importorskip("xllamacpp")
-    if ModelFiles(model_folder(from_environment())).path(find(DEFAULT_LOCAL)) is None:
+    if ModelFiles(from_environment().model_folder).path(find(DEFAULT_LOCAL)) is None:
         pytest.skip(f"{DEFAULT_LOCAL} is not here: `unspool models pull`")
 
 

@@ -23,7 +23,8 @@ from unspool.errors import ConfigurationError
 from unspool.models.gate import Gates
 from unspool.models.http import HttpPool
 from unspool.profiles import Profile, profile_of
-from unspool.wiring import Wiring, profile_folder, suited
+from unspool.suiting import suited
+from unspool.wiring import Wiring
 
 FAMILIES = ("reasoning", "coder", "small", "tiny")
 """Packs in the order of the models they are for: a model is tried with its neighbours' too."""
@@ -46,7 +47,7 @@ def measure(options: argparse.Namespace) -> int:
 
     if local:
         pull_if_missing(options.model, say)
-    own = profile_folder(settings)
+    own = settings.profile_folder
     out = options.out or own / f"{file_name(options.model)}.toml"
     known = profile_of(options.model, own)
     window = suited((options.model,), None, settings)[0][options.model].window_tokens

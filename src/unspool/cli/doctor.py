@@ -22,7 +22,6 @@ from unspool.sandboxes.repl import ProcessRepl
 from unspool.sandboxing import OWN, Sandboxes, default_sandbox
 from unspool.spec import ReplSpec
 from unspool.types import Cell
-from unspool.wiring import model_folder
 
 
 def doctor() -> int:
@@ -95,7 +94,7 @@ def _layers(holding: Sequence[str]) -> Iterator[str]:
 
 
 def _models(settings: Settings) -> Iterator[str]:
-    files = ModelFiles(model_folder(settings))
+    files = ModelFiles(settings.model_folder)
     for model in known_models():
         path = files.path(model)
         yield f"local/{model.name}: {path or 'not fetched (unspool models pull)'}"

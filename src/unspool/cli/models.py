@@ -18,12 +18,11 @@ from unspool.config import DEFAULT_LOCAL, from_environment
 from unspool.models.local.catalog import LocalModel, find, known_models
 from unspool.models.local.files import ModelFiles
 from unspool.models.local.sources import Progress as Fetched
-from unspool.wiring import model_folder
 
 
 def manage(action: str, name: str | None) -> int:
     """Carries out `list`, `pull`, `path` or `rm`; gives the exit code."""
-    files = ModelFiles(model_folder(from_environment()))
+    files = ModelFiles(from_environment().model_folder)
     if action == "list":
         for model in known_models():
             state = "here" if files.path(model) else "not fetched"
@@ -47,7 +46,7 @@ def manage(action: str, name: str | None) -> int:
 
 def pull_if_missing(name: str, say: Callable[[str], None]) -> None:
     """Fetches an embedded model that is not here yet."""
-    files, model = ModelFiles(model_folder(from_environment())), find(name)
+    files, model = ModelFiles(from_environment().model_folder), find(name)
     if files.path(model) is None:
         say(f"fetching {name} ({model.size_bytes / 1e9:.1f} GB, once)")
         pull(model, files)

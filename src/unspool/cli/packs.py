@@ -16,9 +16,9 @@ from unspool.errors import ConfigurationError
 from unspool.packs.pack import CHILD_RUNS, OF_A_MODE, SUB_CALLS, Pack
 from unspool.packs.reading import known, load
 from unspool.profiles.profile import CHARS_PER_TOKEN, PIECE_CHARS
+from unspool.suiting import suited
 from unspool.tasks import Kind, Task, make
 from unspool.types import Usage
-from unspool.wiring import pack_folder, suited
 
 ASKED: tuple[Kind, ...] = ("needle", "count", "two_hop", "list")
 """The kinds of questions of a test, in turn."""
@@ -29,7 +29,7 @@ RIGHT = 0.99
 
 def packs(options: argparse.Namespace) -> int:
     """Carries out `list`, `show` or `test`; gives the exit code."""
-    own = pack_folder(from_environment())
+    own = from_environment().pack_folder
     match options.action:
         case "list":
             lines = _list(own)

@@ -11,12 +11,11 @@ from unspool.config import from_environment
 from unspool.errors import ConfigurationError
 from unspool.profiles import profile_of
 from unspool.profiles.reading import known
-from unspool.wiring import profile_folder
 
 
 def profiles(options: argparse.Namespace) -> int:
     """Carries out `list` or `show`; gives the exit code."""
-    own = profile_folder(from_environment())
+    own = from_environment().profile_folder
     for line in _list(own) if options.action == "list" else _show(options.name, own):
         print(line)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from unspool.config import Settings
-from unspool.wiring import suited
+from unspool.suiting import suited
 
 
 def test_windows_are_those_of_the_profile_then_of_the_users_rows_then_of_ours(

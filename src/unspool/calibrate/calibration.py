@@ -12,7 +12,7 @@ from pathlib import Path
 from unspool.api import RLM
 from unspool.calibrate import measured, runs
 from unspool.calibrate.curve import GAVE_UP, Point, curves
-from unspool.calibrate.kept import Kept
+from unspool.calibrate.kept import Kept, Row
 from unspool.calibrate.plain import ITEMS, Plain, Stopped
 from unspool.calibrate.purse import Purse
 from unspool.ports import Model
@@ -97,7 +97,8 @@ async def _lengths(plain: Plain, plan: Plan, say: Say) -> bool:
     loop = asyncio.get_running_loop()
     while going and tokens <= plan.longest_tokens:
         for kind in tuple(going):
-            if _missing(plain, kind, tokens, plan) and 2 * last_s > plain.purse.left_s:
+            missing = len(_answers(plain, kind, tokens, plan)) < len(plan.seeds)
+            if missing and 2 * last_s > plain.purse.left_s:
                 say(f"no time is left for {kind} at {tokens:,} tokens")
                 return False
             began_s = loop.time()
@@ -108,11 +109,7 @@ async def _lengths(plain: Plain, plan: Plan, say: Say) -> bool:
                 return False
             took_s = loop.time() - began_s
             last_s = max(took_s, last_s)
-            rows = [
-                row
-                for row in plain.kept.rows("length")
-                if row["kind"] == kind and row["tokens"] == tokens and row["seed"] in plan.seeds
-            ]
+            rows = _answers(plain, kind, tokens, plan)
             right = sum(float(row["score"]) for row in rows)
             say(f"{kind}, {tokens:,} tokens: {right:g} of {len(rows)} right ({took_s:.0f} s)")
             refused = any(row.get("refused") for row in rows)
@@ -122,13 +119,13 @@ async def _lengths(plain: Plain, plan: Plan, say: Say) -> bool:
     return True
 
 
-def _missing(plain: Plain, kind: Kind, tokens: int, plan: Plan) -> bool:
-    kept = {
-        row["seed"]
+def _answers(plain: Plain, kind: Kind, tokens: int, plan: Plan) -> list[Row]:
+    """What is kept of that kind and length, for the seeds of the plan."""
+    return [
+        row
         for row in plain.kept.rows("length")
-        if row["kind"] == kind and row["tokens"] == tokens
-    }
-    return not kept.issuperset(plan.seeds)
+        if row["kind"] == kind and row["tokens"] == tokens and row["seed"] in plan.seeds
+    ]
 
 
 async def _all_of(plain: Plain, kind: Kind, tokens: int, plan: Plan) -> None:

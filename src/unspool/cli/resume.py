@@ -29,7 +29,7 @@ def resume(options: argparse.Namespace) -> int:
     row = journal.row(options.run)
     progress = progress_for(quiet=options.quiet)
     rlm = _rlm(row, options, progress)
-    context = source_of(options.paths) if options.paths else None
+    context = _given(options)
     if row.goes_on:  # the questions before it come first
         result = rlm.resume(row.id, context, on_difference=options.on_difference or "stop")
     else:
@@ -51,7 +51,7 @@ def fork(options: argparse.Namespace) -> int:
     row = journal.row(options.run)
     progress = progress_for(quiet=options.quiet)
     rlm = _rlm(row, options, progress)
-    context = source_of(options.paths) if options.paths else None
+    context = _given(options)
     result = _decided(
         lambda choice: rlm.stream_fork(row.id, options.turn, context, on_difference=choice),
         options,
@@ -65,7 +65,7 @@ def fork(options: argparse.Namespace) -> int:
 def replay(options: argparse.Namespace) -> int:
     """Makes a run again from its record; gives the exit code."""
     progress = progress_for(quiet=options.quiet)
-    context = source_of(options.paths) if options.paths else None
+    context = _given(options)
     result = _decided(
         lambda choice: RLM.stream_replay(
             options.run,
@@ -78,6 +78,11 @@ def replay(options: argparse.Namespace) -> int:
         progress,
     )
     return tell(result, options, progress, "nothing was paid and nothing recorded", resumable=False)
+
+
+def _given(options: argparse.Namespace) -> Any:
+    """The context that the command line names; None: the one that the run had."""
+    return source_of(options.paths) if options.paths else None
 
 
 def _decided(start: Start, options: argparse.Namespace, progress: Progress) -> Result:

@@ -141,18 +141,20 @@ class Session:
             pure.knows(patterns.install())
         if type(whole) is Joined:
             whole, table = context, []
-        kept = os.path.join(os.getcwd(), INDEX)
-        searcher = Searcher(
-            *(whole, table, opening["question"], kept, opening["first_line"]),
+        self._search = Searcher(
+            whole,
+            table,
+            question=opening["question"],
+            index=os.path.join(os.getcwd(), INDEX),
+            first_line=opening["first_line"],
             making=self._channel.unhurried,
         )
-        self._search = searcher
-        self._searcher = searcher if opening["nearest"] else None
+        self._shows_nearest = bool(opening["nearest"])
         calls = model_calls((Placing if opening["parts"] else Naming)(self._ahead, context))
         own: dict[str, Any] = {
             "context": context,
             "question": opening["question"],
-            "search": searcher.search,
+            "search": self._search.search,
             "chunks": Cutter(whole, table).chunks,
             "SHOW_VARS": self._show_vars,
             "FINAL": self._ending.FINAL,
@@ -300,10 +302,10 @@ class Session:
 
     def _nearest(self, code: str, shown: str, error: str) -> str:
         """The lines nearest to what a cell looked for and did not find; empty otherwise."""
-        if self._searcher is None:
+        if not self._shows_nearest:
             return ""
         words = looked_for(code, shown.strip(), error)
-        return str(self._searcher.nearest(words, NEAREST_LINES)) if words else ""
+        return str(self._search.nearest(words, NEAREST_LINES)) if words else ""
 
     def _restored(self) -> list[str]:
         """Puts back what the cell rebound of ours."""

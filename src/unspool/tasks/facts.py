@@ -69,16 +69,17 @@ def amount(dice: Dice) -> str:
     return f"{dice.between(11_000, 899_999):,}"
 
 
+def date(dice: Dice) -> str:
+    """A day of the last two centuries, in words."""
+    return long_day(dice.day(1801, 1989))
+
+
 def _thing(suffix: str) -> Callable[[Dice], str]:
     return lambda dice: f"{dice.own_name()}{suffix}"
 
 
 def _ship(dice: Dice) -> str:
     return f"{dice.pick(_ADJECTIVES)} {dice.own_name()}"
-
-
-def _date(dice: Dice) -> str:
-    return long_day(dice.day(1801, 1989))
 
 
 def _setting(dice: Dice) -> str:
@@ -147,7 +148,7 @@ DOMAINS: tuple[Domain, ...] = (
         ),
     ),
     Domain(
-        "president", person, _date,
+        "president", person, date,
         (
             "On {v} {s} was at last elected president of the chess society.",
             "The minutes show that {s} took the society's chair on {v}.",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from unspool.tasks.dice import Dice, long_day
-from unspool.tasks.facts import code, person, place
+from unspool.tasks.dice import Dice
+from unspool.tasks.facts import code, date, person, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,6 @@ def _moth(dice: Dice) -> str:
     return f"the {dice.own_name()} moth"
 
 
-def _date(dice: Dice) -> str:
-    return long_day(dice.day(1801, 1989))
-
-
 CHAINS: tuple[Chain, ...] = (
     Chain(
         "courier", _parcel, person, place,
@@ -123,7 +119,7 @@ CHAINS: tuple[Chain, ...] = (
         ),
     ),
     Chain(
-        "captain", _vessel, person, _date,
+        "captain", _vessel, person, date,
         (
             "On that crossing {m} was captain of the {s}.",
             "The captain of the {s} was called {m}.",
@@ -155,7 +151,7 @@ CHAINS: tuple[Chain, ...] = (
         ),
     ),
     Chain(
-        "translator", _title, person, _date,
+        "translator", _title, person, date,
         (
             "The novel {s} was translated by {m}.",
             "{m} is the translator of the novel {s}.",

@@ -23,10 +23,6 @@ from unspool.journal.lock import under_way as under_way_in
 if TYPE_CHECKING:
     from unspool.journal.journal import Journal
 
-STATUSES = (
-    *("running", "interrupted", "complete", "failed", "cancelled"),
-    *("turns", "usd", "tokens", "calls", "seconds"),
-)
 DAY_S = 86_400
 
 

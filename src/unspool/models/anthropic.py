@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from unspool.errors import ModelError
 from unspool.models.alternate import alternating, system_texts
 from unspool.models.capacity import Capacity
 from unspool.models.chat_reply import Finish
 from unspool.models.effort import budget_tokens, parted
 from unspool.models.prices import Written
 from unspool.models.providers import Quirks
-from unspool.models.refusals import error_in_reply
+from unspool.models.refusals import error_named
 from unspool.models.structured import closed
 from unspool.models.told import count, estimate, mapping
 from unspool.models.wire import Counted, Draft, merged
@@ -93,7 +94,7 @@ class AnthropicFormat:
 
     def add(self, draft: Draft, value: Mapping[str, Any]) -> bool:
         if value.get("type") == "error":
-            raise error_in_reply(draft.asked, _sorted(mapping(value.get("error"))))
+            raise _failed(draft, mapping(value.get("error")))
         if value.get("type") != "message" or not isinstance(value.get("content"), list):
             return False
         self._begin(draft, value)
@@ -105,7 +106,7 @@ class AnthropicFormat:
     def add_event(self, draft: Draft, value: Mapping[str, Any]) -> bool:
         match value.get("type"):
             case "error":
-                raise error_in_reply(draft.asked, _sorted(mapping(value.get("error"))))
+                raise _failed(draft, mapping(value.get("error")))
             case "message_start":
                 self._begin(draft, mapping(value.get("message")))
             case "content_block_start":
@@ -186,11 +187,9 @@ class AnthropicFormat:
             draft.refused = str(details.get("explanation") or details.get("category") or reason)
 
 
-def _sorted(error: Mapping[str, Any]) -> dict[str, Any]:
-    """An error with the status that it would have had, had it come at once."""
-    kind = str(error.get("type") or "api_error")
-    message = f"{kind}: {error.get('message') or ''}"
-    return {"message": message, "type": kind, "code": _STATUSES.get(kind, 400)}
+def _failed(draft: Draft, error: Mapping[str, Any]) -> ModelError:
+    name = str(error.get("type") or "api_error")
+    return error_named(draft.asked, name, error.get("message"), _STATUSES)
 
 
 def _take_usage(draft: Draft, value: Mapping[str, Any]) -> None:

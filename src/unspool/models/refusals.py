@@ -125,6 +125,13 @@ def error_in_reply(asked: Asked, error: Any) -> ModelError:
     return failed
 
 
+def error_named(asked: Asked, name: str, said: object, statuses: Mapping[str, int]) -> ModelError:
+    """The error for one that a reply tells by its name: `statuses` has the status that it would
+    have had, had it come at once, else 400."""
+    error = {"message": f"{name}: {said or ''}", "type": name, "code": statuses.get(name, 400)}
+    return error_in_reply(asked, error)
+
+
 def garbage(asked: Asked, body: bytes) -> ModelError:
     """The error for a response with status 200 that is no chat completion."""
     text = _plain(body)

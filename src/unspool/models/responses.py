@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from unspool.errors import ModelError
 from unspool.models.chat_reply import Finish
 from unspool.models.effort import parted
 from unspool.models.prices import Written
 from unspool.models.providers import Quirks
-from unspool.models.refusals import error_in_reply
+from unspool.models.refusals import error_in_reply, error_named
 from unspool.models.structured import named
 from unspool.models.told import count, estimate, mapping
 from unspool.models.wire import Counted, Draft, merged
@@ -78,7 +79,7 @@ class ResponsesFormat:
     def add_event(self, draft: Draft, value: Mapping[str, Any]) -> bool:
         kind = value.get("type")
         if kind == "error":
-            raise error_in_reply(draft.asked, _sorted(value))
+            raise _failed(draft, value)
         if kind in _DELTAS or kind in _REASONING:
             into = draft.pieces if kind in _DELTAS else draft.reasoning
             if isinstance(delta := value.get("delta"), str) and delta:
@@ -105,7 +106,7 @@ class ResponsesFormat:
 
     def _end(self, draft: Draft, response: Mapping[str, Any]) -> None:
         if response.get("status") == "failed" or response.get("error"):
-            raise error_in_reply(draft.asked, _sorted(mapping(response.get("error"))))
+            raise _failed(draft, mapping(response.get("error")))
         draft.model = str(response.get("model") or draft.model)
         draft.told |= mapping(response.get("usage"))
         heard = bool(draft.pieces or draft.reasoning)
@@ -142,8 +143,6 @@ def _add_item(draft: Draft, item: Mapping[str, Any], *, heard: bool) -> None:
             draft.pieces.append(str(part.get("text") or part.get("refusal") or ""))
 
 
-def _sorted(error: Mapping[str, Any]) -> dict[str, Any]:
-    """An error with the status that its code would have had, had it come at once."""
+def _failed(draft: Draft, error: Mapping[str, Any]) -> ModelError:
     name = str(error.get("code") or "server_error")
-    message = f"{name}: {error.get('message') or ''}"
-    return {"message": message, "code": _STATUSES.get(name, 400), "type": name}
+    return error_named(draft.asked, name, error.get("message"), _STATUSES)

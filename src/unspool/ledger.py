@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from unspool.budget import LimitReached, Limits, NoMoreChildren
@@ -435,12 +434,7 @@ class Call:
         )
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._ledger._let_go(self._held)
 
     async def pay(self, answer: Awaitable[Completion]) -> Completion:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from unspool.errors import ConfigurationError
 from unspool.tasks.dice import Dice
 from unspool.tasks.facts import FIRST_NAMES
+from unspool.tasks.real import rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +179,6 @@ def _generated(way: Labelling, dice: Dice) -> tuple[str, str]:
 
 def _real(way: Labelling, dice: Dice, data: Path | None) -> list[tuple[str, str]]:
     assert data is not None
-    path = data / "labelled" / f"{way.name}.jsonl"
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as missing:
-        raise ConfigurationError(f"cannot read the messages in {path}: {missing}") from missing
-    rows = [json.loads(line) for line in lines if line.strip()]
-    pairs = [(" ".join(str(row["text"]).split()), str(row["label"])) for row in rows]
+    found = rows(data / "labelled" / f"{way.name}.jsonl", "messages")
+    pairs = [(" ".join(str(row["text"]).split()), str(row["label"])) for row in found]
     return dice.several(pairs, len(pairs))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from unspool.errors import ConfigurationError
 from unspool.tasks.dice import Dice
+from unspool.tasks.real import rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +30,8 @@ def asked(dice: Dice, seed: int, chars: int, data: Path) -> Asked:
     Raises `ConfigurationError` when `data` has no such files.
     """
     folder = data / "multihop"
-    corpus = {row["id"]: row for row in _rows(folder / "musique_corpus.jsonl")}
-    questions = _rows(folder / "musique_questions.jsonl")
+    corpus = {row["id"]: row for row in rows(folder / "musique_corpus.jsonl", "paragraphs")}
+    questions = rows(folder / "musique_questions.jsonl", "paragraphs")
     chosen = questions[seed % len(questions)]
     support = list(chosen["support"])
     candidates = [name for name in chosen["candidates"] if name not in support]
@@ -54,11 +52,3 @@ def asked(dice: Dice, seed: int, chars: int, data: Path) -> Asked:
         also=tuple(chosen["aliases"]),
         hops=int(chosen["hops"]),
     )
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as missing:
-        raise ConfigurationError(f"cannot read the paragraphs in {path}: {missing}") from missing
-    return [json.loads(line) for line in lines if line.strip()]

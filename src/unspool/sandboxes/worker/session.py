@@ -34,7 +34,7 @@ from .remains import Remains, is_alone
 from .search import Searcher
 from .text import patterns
 from .text.big import BigText
-from .text.places import Naming, Placing
+from .text.places import Changing, Places, named
 from .text.source import Source
 from .textmap import mapped
 from .tools import (
@@ -150,7 +150,8 @@ class Session:
             making=self._channel.unhurried,
         )
         self._shows_nearest = bool(opening["nearest"])
-        calls = model_calls((Placing if opening["parts"] else Naming)(self._ahead, context))
+        change = Places(context) if opening["parts"] else named
+        calls = model_calls(Changing(self._ahead, change))
         own: dict[str, Any] = {
             "context": context,
             "question": opening["question"],

@@ -17,37 +17,23 @@ MOST_TRIES = 16
 """Places that begin as the text does are compared with it, up to so many."""
 
 
-class Placing:
-    """The road of calls to the host, on which contexts of child runs become parts."""
+class Changing:
+    """The road of calls to the host, on which the contexts of child runs are changed."""
 
-    def __init__(self, road: Road, context: Any) -> None:
-        self._road, self._places = road, Places(context)
-
-    def call(self, name: str, args: list[Any]) -> Any:
-        """See `Channel.call`."""
-        return self._road.call(name, _with_contexts(name, args, self._places))
-
-
-class Naming:
-    """The same where there are no child runs: documents go into a prompt, under their names."""
-
-    def __init__(self, road: Road, context: Any) -> None:
-        self._road = road
+    def __init__(self, road: Road, change: Callable[[Any], Any]) -> None:
+        self._road, self._change = road, change
 
     def call(self, name: str, args: list[Any]) -> Any:
         """See `Channel.call`."""
-        return self._road.call(name, _with_contexts(name, args, _named))
+        if name == "rlm_query":
+            args[1] = self._change(args[1])
+        elif name == "rlm_query_batched":
+            args[1] = [self._change(one) for one in args[1]]
+        return self._road.call(name, args)
 
 
-def _with_contexts(name: str, args: list[Any], change: Callable[[Any], Any]) -> list[Any]:
-    if name == "rlm_query":
-        args[1] = change(args[1])
-    elif name == "rlm_query_batched":
-        args[1] = [change(one) for one in args[1]]
-    return args
-
-
-def _named(value: Any) -> Any:
+def named(value: Any) -> Any:
+    """Documents as a text with their names; where there are no child runs, it is a prompt's."""
     some = value if isinstance(value, (list, tuple)) else ()
     if type(value) is Documents or (some and all(type(one) is Document for one in some)):
         return "".join(f"{head(one.name)}{one}\n" for one in value)
@@ -80,7 +66,7 @@ class Places:
             whole = whole.text if len(value) >= LEAST_CHARS else ""
         if type(whole) is BigText:
             return _in_file(whole, value)
-        if type(whole) is not str or not isinstance(value, str) or len(value) < LEAST_CHARS:
+        if type(whole) is not str or len(value) < LEAST_CHARS:
             return value
         at = self._found(whole, value)
         if at < 0:
@@ -112,7 +98,7 @@ def _in_file(whole: BigText, value: Any) -> Any:
         if value.extent.source is not span.source:
             return value
         return Part(value.extent.start - span.start, value.extent.end - span.start)
-    if not isinstance(value, str) or len(value) < LEAST_CHARS:
+    if len(value) < LEAST_CHARS:
         return value
     start, end = span.source.given.get(hash(value[:NOTED_HEAD]), (0, 0))
     if start < end and span.source.text(start, end) == value:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from importlib import import_module
+
+from unspool.cli.late import late
 
 
 def add_history(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -59,17 +59,8 @@ def _command(
     command.add_argument(
         "--journal", metavar="FILE", help="default: the one in UNSPOOL_HOME, or UNSPOOL_JOURNAL"
     )
-    command.set_defaults(command=_late(home))
+    command.set_defaults(command=late(home))
     return command
-
-
-def _late(home: str) -> Callable[[argparse.Namespace], int]:
-    module, _, function = home.partition(".")
-
-    def call(options: argparse.Namespace) -> int:
-        return int(getattr(import_module(f"unspool.cli.{module}"), function)(options))
-
-    return call
 
 
 def _add_runs(runs: argparse.ArgumentParser) -> None:

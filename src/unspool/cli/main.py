@@ -10,6 +10,7 @@ from typing import get_args
 
 from unspool import UnspoolError, __version__
 from unspool.cli.history import add_history, add_limits, add_out
+from unspool.cli.late import late
 from unspool.cli.measuring import add_calibrate
 from unspool.cli.prompts import add_prompts
 from unspool.types import Mode
@@ -128,7 +129,7 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     _add_record(ask)
     ask.add_argument("--json", action="store_true", help="print the whole result as JSON")
     ask.add_argument("--quiet", action="store_true", help="print the answer and nothing else")
-    ask.set_defaults(command=_ask)
+    ask.set_defaults(command=late("ask.ask"))
 
 
 def _add_who(ask: argparse.ArgumentParser) -> None:
@@ -174,12 +175,6 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         if action != "list":
             command.add_argument("name", metavar="NAME", nargs="?", help="default: the 1.5B")
         command.set_defaults(command=_models, action=action)
-
-
-def _ask(options: argparse.Namespace) -> int:
-    from unspool.cli.ask import ask
-
-    return ask(options)
 
 
 def _models(options: argparse.Namespace) -> int:

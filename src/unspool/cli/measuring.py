@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from unspool.cli.late import late
 from unspool.tasks import KINDS, Kind
 
 
@@ -35,13 +36,7 @@ def add_calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     command.add_argument("--longest", type=int, default=131_072, metavar="TOKENS")
     command.add_argument("--parallel", type=int, metavar="N", help="requests at the same time")
     command.add_argument("--quiet", action="store_true", help="print where the profile is")
-    command.set_defaults(command=_calibrate)
-
-
-def _calibrate(options: argparse.Namespace) -> int:
-    from unspool.cli.calibrate import measure
-
-    return measure(options)
+    command.set_defaults(command=late("calibrate.measure"))
 
 
 def _seeds(text: str) -> range:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from unspool.cli.late import late
+
 QUESTIONS, CHARS = 4, 50_000
 
 
@@ -12,7 +14,7 @@ def add_prompts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     packs = commands.add_parser("packs", help="the prompts: list them, read one, try them")
     actions = packs.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="which there are, how long, and for which models")
-    listing.set_defaults(command=_packs, action="list")
+    listing.set_defaults(command=late("packs.packs"), action="list")
     show = actions.add_parser("show", help="print one as a run is told it")
     show.add_argument("name", metavar="NAME|FILE", help="NAME:-PART,-PART leaves parts out")
     show.add_argument("--model", metavar="M", help="as for this sub-model")
@@ -29,15 +31,15 @@ def add_prompts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         default="text",
         help="of the prompts of guided runs: for questions that ask for this; default: text",
     )
-    show.set_defaults(command=_packs, action="show")
+    show.set_defaults(command=late("packs.packs"), action="show")
     _add_test(actions.add_parser("test", help="ask a model made-up questions with each"))
     profiles = commands.add_parser("profiles", help="what is known of models: list it, read one")
     actions = profiles.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="which there are, and for which models")
-    listing.set_defaults(command=_profiles, action="list")
+    listing.set_defaults(command=late("profiles.profiles"), action="list")
     show = actions.add_parser("show", help="print one")
     show.add_argument("name", metavar="NAME|MODEL")
-    show.set_defaults(command=_profiles, action="show")
+    show.set_defaults(command=late("profiles.profiles"), action="show")
 
 
 def _add_test(test: argparse.ArgumentParser) -> None:
@@ -54,19 +56,7 @@ def _add_test(test: argparse.ArgumentParser) -> None:
     )
     test.add_argument("--seed", type=int, default=1, metavar="N", help="of the first; default: 1")
     test.add_argument("--max-usd", type=float, metavar="USD", help="for all of it")
-    test.set_defaults(command=_packs, action="test")
-
-
-def _packs(options: argparse.Namespace) -> int:
-    from unspool.cli.packs import packs
-
-    return packs(options)
-
-
-def _profiles(options: argparse.Namespace) -> int:
-    from unspool.cli.profiles import profiles
-
-    return profiles(options)
+    test.set_defaults(command=late("packs.packs"), action="test")
 
 
 def _count(given: str) -> int:

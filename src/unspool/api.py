@@ -261,7 +261,7 @@ class RLM:
 
     async def aresume(self, run_id: str, context: Any = None, **how: Unpack[How]) -> Result:
         """`resume`, awaited."""
-        return await asyncio.to_thread(partial(self.resume, run_id, context, **how))
+        return await asyncio.to_thread(self.resume, run_id, context, **how)
 
     def fork(
         self,
@@ -449,6 +449,7 @@ class RLM:
             first_cell=task.first_cell,
             mode=self._setup.mode,
         )
+        memory = partial(task.memory, self._setup.cache, self._journal)
         root, sub, models, children = self._root, self._sub, self._models, self._children
         if task.offline:
             models = {name: Silent(name, task.run_id) for name in models}
@@ -467,7 +468,7 @@ class RLM:
             children=children,
             tools=self._tools,
             packages=self._packages.names,
-            memory=task.memory(self._setup.cache, self._journal),
+            memory=memory(),
         )
         ledger = Ledger(
             spec.limits,
@@ -481,8 +482,8 @@ class RLM:
                 parts,
                 ledger,
                 poll=task.poll,
-                make=lambda *one: Run(one[0], task.context, *one[1:]).result(),
-                memory=lambda: task.memory(self._setup.cache, self._journal),
+                make=lambda spec, parts, ledger: Run(spec, task.context, parts, ledger).result(),
+                memory=memory,
             )
         finally:
             _SHARED.spent += ledger.spent

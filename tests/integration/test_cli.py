@@ -129,6 +129,32 @@ def test_an_answer_over_a_file_that_was_changed_meanwhile_comes_all_the_same(
     assert "long.txt was changed or replaced" in fields["evidence_error"]
 
 
+def test_an_answer_is_given_whatever_happens_when_its_lines_are_looked_for(
+    tmp_path: Path, text: Path
+) -> None:
+    broken = (
+        "import sys\nfrom unspool import reading\nfrom unspool.cli.main import main\n"
+        "def fails(*_): raise LookupError('it is nowhere')\n"
+        "reading.Whole = fails\nsys.exit(main())"
+    )
+    with ScriptedServer([FINISH] * 2) as server:
+        shown = [
+            subprocess.run(
+                [sys.executable, "-c", broken, *asking(server, text), "--cite", *more],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=100,
+                env=_environment(tmp_path) | {"OPENAI_API_KEY": "k"},
+                check=True,
+            ).stdout.decode()
+            for more in ((), ("--json",))
+        ]
+    why = "nobody can say what was read: LookupError: it is nowhere"
+    assert shown[0] == f"hello\n\n({why})\n"
+    fields = json.loads(shown[1])
+    assert (fields["answer"], fields["evidence"], fields["evidence_error"]) == ("hello", None, why)
+
+
 def test_an_answer_without_evidence_says_so(tmp_path: Path, text: Path) -> None:
     with ScriptedServer([LOOK, "```repl\nFINAL(7 * 1291)\n```"]) as server:
         done = unspool(*asking(server, text), "--cite", home=tmp_path, OPENAI_API_KEY="k")

@@ -13,6 +13,7 @@ from runs import cell, solve
 from unspool import Context, ContextError, reading
 from unspool.context.source import Document
 from unspool.loaders.files import text_file
+from unspool.loaders.parts import Gathering, Part
 from unspool.testing.script import ChatRequest
 from unspool.types import Span
 
@@ -68,10 +69,43 @@ def test_a_slice_of_a_line_is_found() -> None:
 
 def test_documents_have_their_own_offsets_and_lines() -> None:
     one, two = "===== a.txt =====\nalpha beta\n", "===== b.txt =====\nfirst\nThe code is 4711.\n"
-    documents = (Document("a.txt", 0, len(one)), Document("b.txt", len(one), len(two)))
+    head = len("===== a.txt =====\n")
+    documents = (
+        Document("a.txt", head, len(one) - head),
+        Document("b.txt", len(one) + head, len(two) - head),
+    )
     script = [cell("search('code')"), cell("FINAL('4711')")]
     result, _ = solve(script, Context(one + two, documents), question="Which code?")
     assert result.evidence[0] == Span("b.txt", 6, 23, "The code is 4711.", 2)
+
+
+def test_a_first_line_that_looks_like_the_line_of_a_name_is_the_documents_own() -> None:
+    gathering = Gathering()
+    text = "===== Title =====\nfirst\nThe code is 4711.\n"
+    for name in ("a.txt", "b.txt"):
+        gathering.add(Part(name, text if name == "b.txt" else "alpha\n"))
+    script = [cell("search('code')"), cell("FINAL('4711')")]
+    result, _ = solve(script, gathering.context(["these"]), question="Which code?")
+    start = text.index("The code")
+    assert result.evidence == (Span("b.txt", start, len(text) - 1, "The code is 4711.", 3),)
+    assert "[b.txt line 3] The code is 4711." in str(result.turns[0])
+
+
+NUMBERS = ["0", "-1", "999999999", "9" * 30, "9" * 5_000]
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=range(len(NUMBERS)))
+def test_no_number_of_a_line_breaks_what_is_cited(number: str) -> None:
+    forged = f"print('[line {number}] x', '[a.txt line {number}] code', sep='\\n')"
+    answer = f"FINAL('The code is 4711, see line {number} and a.txt:{number}')"
+    gathering = Gathering()
+    for name, text in (("a.txt", "alpha\n"), ("b.txt", "first\nThe code is 4711.\n")):
+        gathering.add(Part(name, text))
+    for context in (gathering.context(["these"]), "alpha\nThe code is 4711.\n"):
+        script = [cell(forged), cell("search('code')"), cell(answer)]
+        result, _ = solve(script, context, question="Which code?")
+        assert [(one.line, one.text) for one in result.evidence] == [(2, "The code is 4711.")]
+        assert 0 < result.coverage < 1
 
 
 def test_items_of_a_list_are_documents() -> None:

@@ -82,6 +82,8 @@ def _unknown(result: Result) -> str:
         _ = result.coverage
     except ContextError as changed:
         return str(changed)
+    except Exception as broken:  # whatever it is, the answer has been paid for
+        return f"nobody can say what was read: {type(broken).__name__}: {broken}"[:300]
     return ""
 
 

@@ -12,7 +12,6 @@ from unspool.context.source import Context
 from unspool.context.stored import is_text, text_of
 
 WINDOW_CHARS = 1 << 20
-_HEADER = re.compile(r"={3,} .* ={3,}\n")
 
 
 class Whole:
@@ -27,10 +26,7 @@ class Whole:
         parts: list[tuple[str, int, int]] = []
         if is_text(value):
             text = text_of(value)
-            for one in context.documents:
-                start, end = one.start, one.start + one.chars
-                header = _HEADER.match(str(text[start : min(end, start + 4_000)]))
-                parts.append((one.name, start + (header.end() if header else 0), end))
+            parts = [(one.name, one.start, one.start + one.chars) for one in context.documents]
             parts = parts or [("", 0, len(text))]
         else:
             texts, at = [], 0
@@ -68,8 +64,11 @@ class Whole:
         return (one for one in self.parts if one[0] == name)
 
     def line_start(self, first: int, last: int, line: int) -> int:
-        """Where the line of that number begins, counted from 1 at `first`; -1 beyond `last`."""
+        """Where the line of that number begins, counted from 1 at `first`; -1 where there is
+        none, before `last`."""
         left, at = line - 1, first
+        if left < 0:
+            return -1
         while left:
             stop = min(last, at + WINDOW_CHARS)
             piece = str(self.text[at:stop])

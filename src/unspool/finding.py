@@ -73,7 +73,7 @@ def search(
     """
     value, documents = _opened(context)
     words = not isinstance(pattern, str) and not hasattr(pattern, "pattern")
-    index = _kept(value) if words else ""
+    index = _kept(value, documents) if words else ""
     return Searcher(value, documents, index=index).search(  # type: ignore[no-any-return]
         pattern, limit, around=around, spans=spans
     )
@@ -149,11 +149,11 @@ def _are_paths(context: Any) -> bool:
     return some and all(isinstance(one, Path) for one in context)
 
 
-def _kept(value: Any) -> str:
+def _kept(value: Any, documents: Sequence[tuple[str, int]]) -> str:
     """Where the index of a long text is kept; empty for what is short, or no text."""
     if not isinstance(value, str) or len(value) < SMALL_CHARS:
         return ""
-    digest = hashlib.blake2b(digest_size=20)
+    digest = hashlib.blake2b(repr(documents).encode() if documents else b"", digest_size=20)
     for at in range(0, len(value), SMALL_CHARS):
         digest.update(value[at : at + SMALL_CHARS].encode("utf-8", "surrogatepass"))
     folder = from_environment().home / "words"

@@ -10,7 +10,7 @@ import pytest
 
 from runs import cell, solve
 from support import OpenRepl
-from unspool import Context
+from unspool import Context, search
 from unspool.context.source import Document
 from unspool.loaders.parts import Gathering, Part
 
@@ -164,6 +164,50 @@ async def test_a_hit_is_told_with_its_document_and_the_line_in_it(open_repl: Ope
     run = await open_repl(joined())
     assert (await run("search('again')")).value.text == "[d.md line 2] first again"
     assert (await run("search('second')")).value.text == "[a.txt line 2] second line"
+
+
+NAMED = {f"contract-{n:02}.txt": f"supplier {n}\nwords of filler\n" for n in range(30)}
+NAMED["other.txt"] = "preface\nthis contract ends in 2031\n"
+END = "[other.txt line 2] this contract ends in 2031"
+
+
+@pytest.mark.parametrize("repeat", [1, 600], ids=["short", "long"])
+def test_the_lines_of_names_are_no_hits(repeat: int) -> None:
+    texts = {name: text + "filler\n" * repeat for name, text in NAMED.items()}
+    context = joined(*[Part(name, text) for name, text in texts.items()])
+    assert search("contract", context) == [END]
+    assert search("contract|zebra", context, spans=True)[0][2:] == ("other.txt", "contract")
+    assert len(search("contract", context, spans=True)) == 1
+    assert search(["contract"], context) == [END]
+    assert search(["contract"], context, spans=True)[0][2] == "other.txt"
+    assert search(["contract", "zebra"], context) == [END]
+    assert search(["contract", "zebra"], context, limit=40) == [END]
+    found = search("contract-07", context)
+    assert "In the names of 1 documents: contract-07.txt" in str(found)
+    assert not any("=====" in line for line in found)
+    assert search(["07", "supplier"], context, 1) == ["[contract-07.txt line 1] supplier 7"]
+    assert context.value.count("contract") == 31
+
+
+def test_what_begins_in_the_line_of_a_name_hides_nothing_behind_it() -> None:
+    parts = [Part(f"{n}.txt", f"alpha {n}\nbeta {n}\n") for n in range(4)]
+    context = joined(*parts)
+    for pattern, text in ((r"=*\s*alpha", "alpha"), (r"(?s).*beta", "alpha {}\nbeta")):
+        found = search(pattern, context, spans=True)
+        wanted = [(f"{n}.txt", text.format(n)) for n in range(4)]
+        assert [(name, text) for _, _, name, text in found] == wanted, pattern
+    spans = search(r"(?s)alpha 1.*?alpha 2", context, spans=True)
+    assert [(name, text.count("=====")) for *_, name, text in spans] == [("1.txt", 2)]
+    assert search(r"\n=|^=+", context, spans=True) == []
+
+
+async def test_cells_do_not_find_the_lines_of_names(open_repl: OpenRepl) -> None:
+    run = await open_repl(joined(*[Part(name, text) for name, text in NAMED.items()]))
+    seen = await run("print(search('contract'))\nlen(search('contract', spans=True))")
+    assert (seen.stdout.text, seen.value.text) == (f"{END}\n", "1")
+    seen = await run("print(search(['contract']))\nsearch('contract', text=context[:3])")
+    assert (seen.stdout.text, "=====" in seen.value.text) == (f"{END}\n", False)
+    assert (await run("context.text.count('contract')")).value.text == "31"
 
 
 def test_sub_calls_and_child_runs_take_documents() -> None:

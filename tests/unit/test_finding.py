@@ -261,3 +261,10 @@ def test_files_lists_of_paths_and_bytes_are_read_as_a_run_reads_them(tmp_path: P
 def test_a_negative_limit_is_refused() -> None:
     with pytest.raises(ValueError, match="limit=-1"):
         unspool.search("a", "a", -1, spans=True)
+
+
+@pytest.mark.parametrize("lines", [20_000, 20_001, 25_000])
+def test_of_very_many_matches_it_is_said_that_there_are_at_least_so_many(lines: int) -> None:
+    found = str(unspool.search("hit", "hit\n" * lines))
+    assert ("at least" in found) == (lines > 20_000)
+    assert "19,990 more matching lines" in found

@@ -8,7 +8,7 @@ import itertools
 import math
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -20,6 +20,8 @@ LINE_CHARS = 280
 """Shown of one line; of a longer one, the part around the match."""
 LINES = 10
 """Given where nobody says how many."""
+NAMES = 5
+"""Told of documents whose names match."""
 INDEXED_CHARS = 16_000_000
 """In a longer text the nearest lines are found by an index of its words, which is kept: to
 look through it takes longer, and stops where common words have been seen too often."""
@@ -50,6 +52,10 @@ class Hits(list[str]):
     def __init__(self, lines: Iterable[str], head: str = "", tail: str = "") -> None:
         super().__init__(lines)
         self._head, self._tail = head, tail
+
+    def with_tail(self, tail: str) -> Hits:
+        """The same, with that below."""
+        return Hits(self, self._head, tail)
 
     def __repr__(self) -> str:
         return "\n".join(part for part in (self._head, *self, self._tail) if part)
@@ -137,9 +143,9 @@ class Searcher:
     def _lines(self, pattern: str, wanted: Pattern, limit: int, around: int) -> Hits:
         again = pattern in self._searched
         self._searched.add(pattern)
-        places = self._matches(wanted)
+        places, all_seen = self._matches(wanted)
         if not places:
-            return self.nearest(pattern, limit)
+            return self._named_so(wanted, self.nearest(pattern, limit))
         if again and len(places) > limit:
             return self._nearest(
                 _stems(pattern) + self._stems,
@@ -148,16 +154,25 @@ class Searcher:
             )
         chosen = self._best(places, limit)
         left = len(places) - len(chosen)
-        more = (
-            f"... and {left:,} more matching lines: make the pattern more specific" if left else ""
-        )
-        return Hits((self._line(*place, around) for place in chosen), tail=more)
+        count = f"{left:,}" if all_seen else f"at least {left:,}"
+        more = f"... and {count} more matching lines: make the pattern more specific"
+        lines = (self._line(*place, around) for place in chosen)
+        return Hits(lines, tail=more if left or not all_seen else "")
+
+    def _named_so(self, wanted: Pattern, nearest: Hits) -> Hits:
+        """The nearest lines; with the documents that have in their names what no line has."""
+        names = [name for name in self._texts.documents if wanted.regex.search(name)]
+        if not names:
+            return nearest
+        more = ", ..." if len(names) > NAMES else ""
+        told = f"In the names of {len(names):,} documents: {', '.join(names[:NAMES])}{more}"
+        return nearest.with_tail(told)
 
     def _spans(self, wanted: Pattern, limit: int | None, around: int) -> list[Span]:
         found = (
             (start, end, self._texts.name(number, start), _cut(text, start, end, around))
             for number, text in enumerate(self._texts.all)
-            for start, end in wanted.spans(text)
+            for start, end in self._found(wanted, number, text)
         )
         return list(itertools.islice(found, limit))
 
@@ -191,17 +206,21 @@ class Searcher:
             self._words = None
             return self._scored(stems, limit)
         regex, ranked = _any_of(stems), []
+        named = self._named(regex.regex, stems)
         for rank, (number, start, end) in enumerate(blocks):
             lines: dict[Place, dict[str, Match]] = {}
             passage = str(self._texts.all[number][start:end])
             for match in regex.regex.finditer(passage):
                 at = (start + match.start(), start + match.end())
+                if self._texts.head(number, at[0]) >= 0:
+                    continue
                 line = (number, *_line_around(self._texts.all[number], at[0]))
                 lines.setdefault(line, {}).setdefault(_stem_of(match.group().lower(), stems), at)
-            ranked += [
-                (-sum(rare.get(stem, 0) for stem in found), rank, place, min(found.values()))
-                for place, found in lines.items()
-            ]
+            for place, found in lines.items():
+                name = named.get(self._texts.document(number, place[1]), set()) - found.keys()
+                weight = sum(rare.get(stem, 0) for stem in found)
+                weight += sum(rare.get(stem, 0) for stem in name) / 2
+                ranked.append((-weight, rank, place, min(found.values())))
         return self._distinct(((place, at) for _, _, place, at in sorted(ranked)), limit)
 
     def _index(self) -> WordIndex:
@@ -213,18 +232,39 @@ class Searcher:
                 raise NoIndex(self._refused)
             try:
                 with self._making():
-                    self._words = WordIndex(self._texts.all, self._path)
+                    self._words = WordIndex(self._texts.all, self._path, self._texts.heads)
             except NoIndex as refused:
                 self._refused = str(refused)
                 raise
             return self._words
 
-    def _matches(self, wanted: Pattern) -> list[tuple[Place, Match]]:
+    def _matches(self, wanted: Pattern) -> tuple[list[tuple[Place, Match]], bool]:
+        """The lines that match, and whether these are all."""
         found: dict[Place, Match] = {}
+        all_seen = True
         for number, text in enumerate(self._texts.all):
-            for at in itertools.islice(wanted.spans(text), MOST_MATCHES):
+            matches = self._found(wanted, number, text)
+            for at in itertools.islice(matches, MOST_MATCHES):
                 found.setdefault((number, *_line_around(text, at[0])), at)
-        return list(found.items())
+            all_seen = all_seen and next(matches, None) is None
+        return list(found.items()), all_seen
+
+    def _found(self, wanted: Pattern, number: int, text: Any) -> Iterator[Match]:
+        """Where it matches, but for what begins in the line with a document's name. What goes
+        on from there into documents gives way to what is found in each of them alone."""
+        heads, behind = self._texts.heads, 0
+        for start, end in wanted.spans(text):
+            head = self._texts.head(number, start)
+            if start < behind:
+                continue
+            if head < 0:
+                yield start, end
+            while 0 <= head < len(heads) and end > heads[head][1]:
+                low = heads[head][1]
+                head += 1
+                behind = heads[head][0] if head < len(heads) else len(text)
+                for first, last in wanted.spans(text[low:behind]):
+                    yield low + first, low + last
 
     def _best(self, places: list[tuple[Place, Match]], limit: int) -> list[tuple[Place, Match]]:
         """The lines that share most words with the question; in the text's order if equal."""
@@ -244,7 +284,7 @@ class Searcher:
         lines: dict[Place, dict[str, Match]] = {}
         seen: collections.Counter[str] = collections.Counter()
         for number, text in enumerate(self._texts.all):
-            for at, end in itertools.islice(words.spans(text), 10 * MOST_MATCHES):
+            for at, end in itertools.islice(self._found(words, number, text), 10 * MOST_MATCHES):
                 stem = _stem_of(str(text[at:end]).lower(), stems)
                 seen[stem] += 1
                 line = (number, *_line_around(text, at))

@@ -31,11 +31,25 @@ class Texts:
         self.starts = [start for _, start in documents]
         self.begins = [self._begin(*one) for one in documents]
         """The same with the line that is the document's head."""
+        self.heads = [
+            (begin - (begin > 0), start)
+            for begin, start in zip(self.begins, self.starts)  # noqa: B905
+            if begin < start
+        ]
+        """Where those lines are in the first text, each with the line end before it: they are
+        no part of what a document says."""
         self._counted: dict[int, tuple[list[int], list[int]]] = {}
 
     def _begin(self, name: str, start: int) -> int:
-        begin = start - len(head(name))
-        return begin if begin >= 0 and self.all[0][begin:start] == head(name) else start
+        begin = max(0, start - len(head(name)))
+        return begin if head(name).endswith(str(self.all[0][begin:start])) else start
+
+    def head(self, number: int, at: int) -> int:
+        """Which of the `heads` a place is in; -1 where it is in none."""
+        found = (
+            bisect.bisect_right(self.heads, (at, len(self.all[0]) + 1)) - 1 if self.heads else -1
+        )
+        return found if found >= 0 and not number and at < self.heads[found][1] else -1
 
     def document(self, number: int, at: int) -> int:
         """Which document a place is in; of texts that are no documents, each has its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import concurrent.futures
 import contextlib
 import functools
@@ -48,7 +49,9 @@ class NoIndex(Exception):
 
 
 class WordIndex:
-    """The words of `texts`, in files in the folder `path`; without it, in memory.
+    """The words of `texts`, in files in the folder `path`; without it, in memory. `heads` are
+    the places in the first text that are no part of what it says, in their order: the names of
+    documents.
 
     Each file is of a stretch of them, and is there whole or not at all: what was made before
     an interrupt is there for the next time.
@@ -57,16 +60,19 @@ class WordIndex:
         NoIndex: there cannot be one here.
     """
 
-    def __init__(self, texts: Sequence[Any], path: str = "") -> None:
-        shards = list(_shards(texts))
+    def __init__(
+        self, texts: Sequence[Any], path: str = "", heads: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        shards, self._named = list(_shards(texts)), bool(heads)
+        source = Source(texts, heads)
         if not path:
-            self._shards = _all([functools.partial(_in_memory, texts, one) for one in shards])
+            self._shards = _all([functools.partial(_in_memory, source, one) for one in shards])
             return
         with _failing():
             os.makedirs(path, mode=0o700, exist_ok=True)
         self._shards = [os.path.join(path, str(number)) for number in range(len(shards))]
         missing = [
-            functools.partial(_in_file, texts, shard, file)
+            functools.partial(_in_file, source, shard, file)
             for shard, file in zip(shards, self._shards)  # noqa: B905
             if not os.path.exists(file)
         ]
@@ -78,23 +84,48 @@ class WordIndex:
 
     def best(self, stems: Sequence[str], limit: int) -> tuple[list[Block], dict[str, float]]:
         """The blocks in which words begin with these, best first, and how rare each stem is.
+        Behind the best are as many that are best when names of documents count as well.
 
         Raises:
             NoIndex: a file cannot be read.
         """
         terms = {stem: f'"{stem}"*' for stem in stems if re.fullmatch(r"[^\W_]+", stem)}
-        found: list[tuple[float, Block]] = []
+        either = " OR ".join(terms.values())
+        queries = [f"{{text}} : ({either})", either][: 1 + self._named]
+        found: list[list[tuple[float, Block]]] = [[] for _ in queries]
         rows, counts = 0, dict.fromkeys(terms, 0)
         for shard in self._shards if terms else ():
             with _failing(shard), _connection(shard) as made:
                 rows += made.execute("select max(id) from block").fetchone()[0] or 0
                 for stem, term in terms.items():
-                    counts[stem] += _count(made, term)
-                query = (" OR ".join(terms.values()), limit)
-                found += [(rank, block) for rank, *block in made.execute(BEST, query)]
-        blocks = [(number, start, stop) for _, (number, start, stop) in sorted(found)]
+                    counts[stem] += _count(made, f"{{text}} : {term}")
+                for ranked, query in zip(found, queries):  # noqa: B905
+                    for rank, *block in made.execute(BEST, (query, limit)):
+                        ranked.append((rank, tuple(block)))
+        blocks = (block for ranked in found for _, block in sorted(ranked)[:limit])
         rare = {stem: math.log(1 + rows / max(1, count)) for stem, count in counts.items()}
-        return blocks[:limit], rare
+        return list(dict.fromkeys(blocks)), rare
+
+
+class Source:
+    """Texts, in which names may stand between what they say."""
+
+    def __init__(self, texts: Sequence[Any], heads: Sequence[tuple[int, int]]) -> None:
+        self.texts, self._heads = texts, heads
+        self._ends = [end for _, end in heads]
+
+    def passage(self, number: int, start: int, end: int) -> tuple[str, str]:
+        """What is said there, and the names in it."""
+        said, names, at = [], [], start
+        first = len(self._heads) if number else bisect.bisect_right(self._ends, start)
+        for low, high in map(self._heads.__getitem__, range(first, len(self._heads))):
+            if low >= end:
+                break
+            said.append(str(self.texts[number][at : max(at, low)]))
+            names.append(str(self.texts[number][max(at, low) : min(end, high)]))
+            at = min(end, high)
+        said.append(str(self.texts[number][at:end]))
+        return "\n".join(said), "".join(names)
 
 
 class _Stop:
@@ -131,19 +162,19 @@ def _shards(texts: Sequence[Any]) -> Iterator[list[Block]]:
     yield taken
 
 
-def _in_memory(texts: Sequence[Any], shard: Sequence[Block], stop: _Stop) -> Any:
+def _in_memory(source: Source, shard: Sequence[Block], stop: _Stop) -> Any:
     with _failing():
         made = _opened(":memory:")
-        _fill(made, texts, shard, stop)
+        _fill(made, source, shard, stop)
         return made
 
 
-def _in_file(texts: Sequence[Any], shard: Sequence[Block], file: str, stop: _Stop) -> None:
+def _in_file(source: Source, shard: Sequence[Block], file: str, stop: _Stop) -> None:
     building = f"{file}.{os.getpid()}.{id(stop)}{UNFINISHED}"
     try:
         with _failing():
             with contextlib.closing(_opened(building)) as made:
-                _fill(made, texts, shard, stop)
+                _fill(made, source, shard, stop)
             os.replace(building, file)
     finally:
         with contextlib.suppress(OSError):
@@ -186,32 +217,33 @@ def _opened(path: str) -> sqlite3.Connection:
     for setting in SETTINGS:
         made.execute(f"pragma {setting}")
     made.execute("create table block (id integer primary key, number int, start int, stop int)")
-    made.execute("create virtual table words using fts5(text, content='')")
+    made.execute("create virtual table words using fts5(text, name, content='')")
     for name, value in (("automerge", 0), ("crisismerge", 1_000), ("hashsize", MERGE_BYTES)):
         made.execute("insert into words(words, rank) values (?, ?)", (name, value))
     return made
 
 
-def _fill(
-    made: sqlite3.Connection, texts: Sequence[Any], shard: Sequence[Block], stop: _Stop
-) -> None:
+def _fill(made: sqlite3.Connection, source: Source, shard: Sequence[Block], stop: _Stop) -> None:
     places: list[tuple[int, int, int, int]] = []
 
-    def rows() -> Iterator[tuple[int, str]]:
+    def rows() -> Iterator[tuple[int, str, str]]:
         for number, low, high in shard:
-            for start, end in _blocks(texts[number], low, high):
+            for start, end in _blocks(source.texts[number], low, high):
                 if stop.now:
                     raise NoIndex("it was not finished")
                 places.append((len(places) + 1, number, start, end))
-                passage = str(texts[number][start:end])
-                if not passage.isascii():  # half a character cannot be written
-                    passage = passage.encode("utf-8", "replace").decode()
-                yield len(places), passage
+                said, names = map(_writable, source.passage(number, start, end))
+                yield len(places), said, names
 
     made.execute("begin")
-    made.executemany("insert into words(rowid, text) values (?, ?)", rows())
+    made.executemany("insert into words(rowid, text, name) values (?, ?, ?)", rows())
     made.executemany("insert into block values (?, ?, ?, ?)", places)
     made.execute("commit")
+
+
+def _writable(text: str) -> str:
+    """A text without half characters."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _blocks(text: Any, start: int, size: int) -> Iterator[tuple[int, int]]:

@@ -17,7 +17,7 @@ from unspool.context.text import FileText
 from unspool.parsing import load
 from unspool.sandboxes.texts import opened
 from unspool.sandboxes.worker.cutting import Cutter
-from unspool.sandboxes.worker.search import Hits, Searcher, Span
+from unspool.sandboxes.worker.search import Hits, Searcher, Span, lines_wanted
 from unspool.sandboxes.worker.words import UNFINISHED
 
 KEPT_INDEXES = 64
@@ -68,9 +68,10 @@ def search(
 
     Raises:
         ContextError: a path cannot be read.
-        ValueError: there is nothing to look for.
+        ValueError: there is nothing to look for, or `limit` or `around` is no number of them.
         TimeoutError: Python's own `re` had to do it, and took too long.
     """
+    limit = lines_wanted(limit)
     value, documents = _opened(context)
     words = not isinstance(pattern, str) and not hasattr(pattern, "pattern")
     index = _kept(value, documents) if words else ""

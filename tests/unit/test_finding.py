@@ -258,9 +258,50 @@ def test_files_lists_of_paths_and_bytes_are_read_as_a_run_reads_them(tmp_path: P
     assert unspool.search("beta", bytearray(b"alpha\nbeta")) == ["[line 2] beta"]
 
 
-def test_a_negative_limit_is_refused() -> None:
-    with pytest.raises(ValueError, match="limit=-1"):
-        unspool.search("a", "a", -1, spans=True)
+ASKED: list[Any] = ["alpha", ["alpha"]]
+ALPHAS = "".join(f"alpha {n}\n" for n in range(30))
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=["pattern", "words"])
+def test_limits_are_the_same_for_patterns_and_words(asked: Any) -> None:
+    assert unspool.search(asked, ALPHAS, limit=2.0) == unspool.search(asked, ALPHAS, 2)  # type: ignore[call-overload]
+    assert len(unspool.search(asked, ALPHAS, limit=2)) == 2
+    none = unspool.search(asked, ALPHAS, limit=0)
+    assert (none, "No " in str(none)) == ([], False)
+    assert unspool.search(asked, ALPHAS, limit=0, spans=True) == []
+    wrong: list[dict[str, Any]] = [
+        *({"limit": one} for one in (-1, 2.5, float("inf"), float("nan"), "alpha 3")),
+        *({"around": one} for one in (-5, 2.5, "x", None)),
+    ]
+    for given in wrong:
+        for spans in (False, True):
+            with pytest.raises(ValueError, match="a whole number of 0 or more") as raised:
+                unspool.search(asked, ALPHAS, spans=spans, **given)
+            assert str(raised.value).startswith(f"{next(iter(given))}=")
+    assert unspool.search(asked, "an alpha two", spans=True, around=3)[0][3].find("alpha") == 3
+
+
+def test_a_limit_of_nothing_does_not_say_that_nothing_comes_near() -> None:
+    assert str(unspool.search("alphas 3", ALPHAS, limit=0)) == "No exact match for 'alphas 3'."
+
+
+@pytest.mark.parametrize("space", ["\t", "\f", " ", "\n"])
+def test_white_space_can_be_looked_for(space: str) -> None:
+    spans = unspool.search(space, f"one\ntwo{space}three", spans=True)
+    assert spans[-1][:2] == (7, 8)
+    assert unspool.search(space, f"two{space}three")[0].startswith("[line 1] two")
+
+
+@pytest.mark.parametrize("nothing", ["", None, b"alpha", [], [" "], ()])
+def test_what_is_nothing_to_look_for_is_refused(nothing: Any) -> None:
+    with pytest.raises(ValueError, match="search needs"):
+        unspool.search(nothing, ALPHAS)
+
+
+def test_words_may_come_in_any_iterable() -> None:
+    wanted = unspool.search(["alpha"], ALPHAS)
+    assert unspool.search({"alpha": 1}.keys(), ALPHAS) == wanted
+    assert unspool.search((word for word in ("alpha",)), ALPHAS) == wanted
 
 
 @pytest.mark.parametrize("lines", [20_000, 20_001, 25_000])

@@ -115,27 +115,30 @@ class Searcher:
         lines that rank best for them. `limit` is how many lines (10), `around` how many
         characters to each side of the match are shown in place of the line, `text` what to
         search in place of `context`. With `spans`, all matches as (start, end, name, text)."""
-        if limit is not None and not isinstance(limit, int):
+        if text is None and not (limit is None or _is_number(limit)):
             limit, text = None, limit
+        limit, around = lines_wanted(limit), _whole("around", around, "it counts characters")
         if text is not None:
             other = Searcher(text, (), self._question)
             return other.search(pattern, limit, around=around, spans=spans)
-        if isinstance(pattern, (list, tuple, set, frozenset)):
-            return self._ranked([str(word) for word in pattern], limit, around, spans=spans)
         flags = pattern.flags & ~re.DEBUG if isinstance(pattern, re.Pattern) else 0
-        pattern = str(getattr(pattern, "pattern", pattern))
-        if not pattern.strip():
+        pattern = getattr(pattern, "pattern", pattern)
+        if not isinstance(pattern, (str, bytes)) and isinstance(pattern, Iterable):
+            return self._ranked([str(word) for word in pattern], limit, around, spans=spans)
+        if pattern is None or isinstance(pattern, bytes) or not str(pattern):
             raise ValueError("search needs a pattern: a word, a phrase or a regular expression")
+        pattern = str(pattern)
         wanted = Pattern(pattern, flags)
-        if limit is not None and limit < 0:
-            raise ValueError(f"limit={limit}: it is how many are given at most, 0 or more")
         if spans:
             return self._spans(wanted, limit, around)
         return self._lines(pattern, wanted, LINES if limit is None else limit, around)
 
     def nearest(self, words: str, limit: int = LINES) -> Hits:
         """The lines that share the rarest words with `words`."""
-        head = f"No exact match for {words!r}. The nearest lines:"
+        head = f"No exact match for {words!r}."
+        if not limit:
+            return Hits([], head)
+        head += " The nearest lines:"
         return self._nearest(_stems(words) or self._stems, limit, head) or Hits(
             [], head=f"No line of context matches {words!r}, nor comes near."
         )
@@ -181,13 +184,15 @@ class Searcher:
         stems = _stems(" ".join(words), keep_common=True)
         if not stems:
             raise ValueError("search needs words to look for")
-        ranked = self._by_index(stems, LINES if limit is None else limit)
+        limit = LINES if limit is None else limit
+        ranked = self._by_index(stems, max(1, limit))
         if not spans:
-            none = f"No line of context has any of {', '.join(words)}."
-            return Hits((self._line(*one, around) for one in ranked), head="" if ranked else none)
+            none = "" if ranked else f"No line of context has any of {', '.join(words)}."
+            return Hits((self._line(*one, around) for one in ranked[:limit]), head=none)
         return [
-            (start, end, self._texts.name(number, start), _cut(self._texts.all[number], start, end))
-            for (number, start, end), _ in ranked
+            (start, end, self._texts.name(number, start), _cut(text, start, end, around))
+            for (number, start, end), _ in ranked[:limit]
+            for text in self._texts.all[number : number + 1]
         ]
 
     def _nearest(self, stems: Sequence[str], limit: int, head: str) -> Hits:
@@ -332,6 +337,27 @@ class Searcher:
         name, line = self._texts.name(number, at), self._texts.line(number, at)
         where = f"{name} line {line}" if name else f"line {line}"
         return f"[{where}] {str(text[start:end]).strip()}"
+
+
+def lines_wanted(limit: Any) -> int | None:
+    """A limit of lines; None where none is given.
+
+    Raises:
+        ValueError: it is no number of lines.
+    """
+    return None if limit is None else _whole("limit", limit, "it is how many are given at most")
+
+
+def _whole(name: str, given: Any, what: str) -> int:
+    if _is_number(given) and 0 <= given < math.inf and int(given) == given:
+        return int(given)
+    raise ValueError(f"{name}={given!r:.100}: {what}, a whole number of 0 or more")
+
+
+def _is_number(given: Any) -> bool:
+    return isinstance(given, (int, float)) or (
+        hasattr(given, "__index__") and not hasattr(given, "__len__")
+    )
 
 
 def _cut(text: Any, start: int, end: int, around: int = 0) -> str:

@@ -56,6 +56,7 @@ def asked(selection: str) -> str:
         "[d for d in context if 'mark 1' in d]": (1, 10, 11),
         "tuple(context[n] for n in (5, 5, 2))": (5, 5, 2),
         "context[7:8]": (7,),
+        "[context[6:][1], context[::-1][0]]": (7, 11),
     }.items(),
 )
 def test_a_child_has_the_documents_with_all_that_is_known_of_them(
@@ -81,6 +82,7 @@ LONG = {**TEXTS, "z.txt": Z, "zz.txt": "a last word\n" * 3000}
     ("selection", "text", "word", "hit", "told"),
     [
         ("context[4]", TEXTS["4/4.txt"], "mark", "[4/4.txt line 3] mark 4", "document 4/4.txt"),
+        ("context[2:][2]", TEXTS["4/4.txt"], "mark", "[4/4.txt line 3] mark 4", "document 4/4.txt"),
         ("context['z.txt'][30:]", Z[30:], "777", "[z.txt line 778] 777 é", "document z.txt"),
         ("context.text[-66_000:]", "", "last", "[zz.txt line 1] a last word", "2 documents"),
         ("context[4][2:]", TEXTS["4/4.txt"][2:], "mark", "[line 3] mark 4", "is a str"),

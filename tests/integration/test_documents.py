@@ -49,6 +49,15 @@ SAME: dict[str, tuple[str, Any]] = {
         "[context[1:].text[at:at + 3] for at in context[1:].starts]",
         ["x,y", "# H"],
     ),
+    "places in the text of a slice": (
+        "[some.text[d.start:d.end] == d for some in (context[1:], context[::2], context[::-1])"
+        " for d in some]",
+        [True] * 7,
+    ),
+    "places in a slice of a slice": (
+        "some = context[1:][1:]\nsome.text[some[-1].start:some[-1].end] == context[2]",
+        True,
+    ),
     "names": ("context.names", [part.name for part in PARTS]),
     "a slice": ("[d.name for d in context[1:]]", ["b/c.csv", "d.md"]),
     "the text of a slice": ("context[1:].text", WHOLE[WHOLE.index("===== b") :]),
@@ -208,6 +217,25 @@ async def test_cells_do_not_find_the_lines_of_names(open_repl: OpenRepl) -> None
     seen = await run("print(search(['contract']))\nsearch('contract', text=context[:3])")
     assert (seen.stdout.text, "=====" in seen.value.text) == (f"{END}\n", False)
     assert (await run("context.text.count('contract')")).value.text == "31"
+
+
+async def test_documents_that_are_searched_by_themselves_keep_their_names(
+    open_repl: OpenRepl,
+) -> None:
+    run = await open_repl(joined())
+    two = "['[d.md line 2] first again', '[a.txt line 1] first é']"
+    for text, hits in (
+        ("[context[2], context[0]]", two),
+        ("context[::-2]", two),
+        ("context[2]", "['[d.md line 2] first again']"),
+        ("{'x': context[2]}", "['[x line 2] first again']"),
+    ):
+        assert (await run(f"list(search('first', text={text}))")).value.text == hits
+    seen = await run(
+        "[one for given in (context[2], [context[2]]) for one in"
+        " (search('first', text=given, spans=True)[0], chunks(9, text=given, spans=True)[0])]"
+    )
+    assert seen.value.text == str([(7, 12, "d.md", "first"), (0, 7, "d.md", "# Head\n")] * 2)
 
 
 def test_sub_calls_and_child_runs_take_documents() -> None:

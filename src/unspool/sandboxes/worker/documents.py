@@ -20,9 +20,10 @@ def head(name: str) -> str:
 class Document(str):
     """The text of one document, which knows where it is from. It never changes."""
 
-    __slots__ = ("_entry",)
+    __slots__ = ("_entry", "_place")
 
     _entry: tuple[str, int, int, dict[str, Any]]
+    _place: tuple[int, int]
 
     @property
     def text(self) -> str:
@@ -36,13 +37,19 @@ class Document(str):
 
     @property
     def start(self) -> int:
-        """Where it begins in the whole text, in characters."""
+        """Where it begins in the `.text` of the documents that it was taken from, in
+        characters."""
         return self._entry[1]
 
     @property
     def end(self) -> int:
-        """Where it ends in the whole text."""
+        """Where it ends there."""
         return self._entry[2]
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it starts and ends in the whole context, whatever it was taken from."""
+        return self._place
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -50,12 +57,15 @@ class Document(str):
         return self._entry[3]
 
     def __reduce__(self) -> Any:
-        return _document, (self.text, self.name, self.start, dict(self.metadata))
+        return _document, (self.text, self.name, self.start, dict(self.metadata), self.place[0])
 
 
-def _document(text: str, name: str, start: int, metadata: Mapping[str, Any]) -> Document:
+def _document(
+    text: str, name: str, start: int, metadata: Mapping[str, Any], place: int
+) -> Document:
     made = Document(text)
     made._entry = (name, start, start + len(text), dict(metadata))
+    made._place = place, place + len(text)
     return made
 
 
@@ -69,12 +79,13 @@ class Documents(Sequence[Document]):
     of `re` work on that.
     """
 
-    __slots__ = ("_by_name", "_table", "_whole")
+    __slots__ = ("_begins", "_by_name", "_table", "_whole")
 
     def __init__(self, whole: Any, table: Sequence[Sequence[Any]]) -> None:
         """`table` has for each document its name, start, end and metadata."""
         self._whole, self._table = whole, table
         self._by_name: dict[str, int] | None = None
+        self._begins: list[int] = []
 
     def __len__(self) -> int:
         return len(self._table)
@@ -89,7 +100,7 @@ class Documents(Sequence[Document]):
         if isinstance(index, str):
             index = self._numbered(index)
         name, start, end, metadata = self._table[index]
-        return _document(self._whole[start:end], name, start, metadata)
+        return _document(self._whole[start:end], name, self._starts()[index], metadata, start)
 
     def __iter__(self) -> Iterator[Document]:
         return (self[index] for index in range(len(self._table)))
@@ -130,17 +141,21 @@ class Documents(Sequence[Document]):
     @property
     def starts(self) -> list[int]:
         """Where each begins in `text`."""
-        found, at = [], 0
-        for name, start, end, _ in self._table:
-            at += len(head(name))
-            found.append(at)
-            at += end - start + 1
-        return found
+        return list(self._starts())
+
+    def _starts(self) -> list[int]:
+        if not self._begins:
+            found, at = [], 0
+            for name, start, end, _ in self._table:
+                at += len(head(name))
+                found.append(at)
+                at += end - start + 1
+            self._begins = found
+        return self._begins
 
     @property
     def text(self) -> Any:
-        """All of them as one text, each under a line with its name; offsets count in that of
-        the whole context."""
+        """All of them as one text, each under a line with its name."""
         table = self._table
         if not table:
             return ""
@@ -182,8 +197,8 @@ class Documents(Sequence[Document]):
         return runs
 
     def _number(self, one: Document, starts: Sequence[int]) -> int:
-        at = bisect.bisect_left(starts, one.start)
-        is_it = at < len(starts) and tuple(self._table[at][:3]) == one._entry[:3]
+        at = bisect.bisect_left(starts, one.place[0])
+        is_it = at < len(starts) and tuple(self._table[at][:3]) == (one.name, *one.place)
         return at if is_it else -1
 
     def _is_run(self) -> bool:

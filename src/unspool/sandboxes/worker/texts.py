@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .documents import head
+from .documents import Document, head
 
 
 class Texts:
@@ -105,7 +105,7 @@ def _named(context: Any) -> Iterator[tuple[str, Any]]:
     if not isinstance(context, str) and parts_of(context):
         yield "", context.text
     elif is_text(context):
-        yield "", context
+        yield _own_name(context, ""), context
     else:
         for name, item in _items(context):
             yield str(name), item if is_text(item) else _as_text(item)
@@ -115,8 +115,12 @@ def _items(context: Any) -> Iterable[tuple[Any, Any]]:
     if isinstance(context, Mapping):
         return context.items()
     if isinstance(context, (list, tuple)):
-        return ((f"[{number}]", item) for number, item in enumerate(context))
+        return ((_own_name(item, f"[{number}]"), item) for number, item in enumerate(context))
     return [("", context)]
+
+
+def _own_name(item: Any, other: str) -> str:
+    return item.name if type(item) is Document else other
 
 
 def _as_text(item: Any) -> str:

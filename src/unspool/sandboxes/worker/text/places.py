@@ -53,7 +53,7 @@ class Places:
         if type(self._context) is Documents:
             numbers = self._context.numbers([value] if type(value) is Document else value)
             if numbers and type(value) is Document:
-                return Part(value.start, value.end)
+                return Part(*value.place)
             if numbers:
                 return Chosen(numbers)
         return self._place(value)

@@ -50,6 +50,8 @@ PATTERNS = (
     r"\n\s*\n",
     r"x*",
     r"|a",
+    r"(?!x)",
+    r"(?m)$",
     r"(?P<n>a)|(?P<m>b)",
     r"[\s\S]{0,5}b[\s\S]{0,5}",
     r"(a)?b(?(1)c|a)",
@@ -162,6 +164,7 @@ def test_cutting(texts: Any, separator: str, most: int, at: int) -> None:
         lines, expected = big.splitlines(), text.splitlines()
         assert len(lines) == len(expected)
         assert plain(lines[at : at + 3]) == expected[at : at + 3]
+        assert plain(lines.copy()) == expected.copy()
         assert outcome(lambda: lines[at]) == outcome(lambda: expected[at])
         for name in "strip lstrip rstrip".split():
             for chars in (None, "ab \n"):
@@ -190,7 +193,7 @@ def seen(match: Any) -> Any:
     if match is None:
         return None
     named = match.groupdict(), match.lastindex, match.lastgroup
-    return match.span(), match.group(), match.groups(), match[0], match.regs, named
+    return match.span(), match.pos, match.group(), match.groups(), match[0], match.regs, named
 
 
 @settings(max_examples=400)
@@ -209,7 +212,9 @@ def test_regular_expressions(texts: Any, pattern: str, pos: int, endpos: int, mo
             lambda regex, given: [seen(one) for one in regex.finditer(given, pos, endpos)],
             lambda regex, given: seen(regex.search(given, pos)),
             lambda regex, given: seen(regex.match(given, pos)),
+            lambda regex, given: seen(regex.match(given, pos, endpos)),
             lambda regex, given: seen(regex.fullmatch(given, pos)),
+            lambda regex, given: seen(regex.fullmatch(given, pos, endpos)),
             lambda regex, given: regex.findall(given, pos),
             lambda regex, given: plain(regex.split(given)),
             lambda regex, given: plain(regex.split(given, most)),

@@ -309,3 +309,24 @@ def test_of_very_many_matches_it_is_said_that_there_are_at_least_so_many(lines: 
     found = str(unspool.search("hit", "hit\n" * lines))
     assert ("at least" in found) == (lines > 20_000)
     assert "19,990 more matching lines" in found
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"size": float("inf")}, "size=inf"),
+        ({"size": float("nan")}, "size=nan"),
+        ({"size": 10, "overlap": 2.5}, "overlap=2.5"),
+        ({"size": 10, "overlap": float("inf")}, "overlap=inf"),
+        ({"size": 10, "overlap": None}, "overlap=None"),
+    ],
+)
+def test_sizes_that_are_no_whole_numbers_are_refused(given: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=f"{named}: give a whole number"):
+        unspool.chunks("some text\n" * 9, **given)
+
+
+def test_a_size_that_was_divided_is_as_good_as_a_whole_one() -> None:
+    text = "some text\n" * 9
+    whole = unspool.chunks(text, 33, overlap=10)
+    assert unspool.chunks(text, 100 / 3, overlap=10.0) == whole  # type: ignore[call-overload]

@@ -45,6 +45,7 @@ class Cutter:
         is a piece of its own. `text` is what to cut in place of `context`. With `spans`, each
         is a tuple (start, end, name, text)."""
         size, by, text = _sorted_out(size, by, text)
+        overlap = _whole("overlap", overlap)
         if text is not None:
             return Cutter(text).chunks(size, by, overlap, spans=spans, measure=measure)
         _check(size, by, overlap)
@@ -113,7 +114,20 @@ def _sorted_out(size: Any, by: Any, text: Any) -> tuple[Any, str, Any]:
             size, by = None, size
     elif isinstance(by, int):
         raise TypeError("chunks(size, by='lines', overlap=0): give overlap by its name")
-    return (None if size is None else int(size)), by, text
+    return (None if size is None else _whole("size", size, cut=True)), by, text
+
+
+def _whole(name: str, given: Any, *, cut: bool = False) -> int:
+    """A number of characters. `cut`: what it has behind its point, as what models have divided
+    has, does not count."""
+    try:
+        whole = int(given)
+        right = cut or whole == given
+    except (TypeError, ValueError, OverflowError):  # no number, or none that ends
+        right = False
+    if not right:
+        raise ValueError(f"{name}={given!r:.100}: give a whole number")
+    return whole
 
 
 def _check(size: int | None, by: str, overlap: int) -> None:

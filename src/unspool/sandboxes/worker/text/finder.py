@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 DENSE = 4_096
 """More candidates in a window than this are better looked for by `re` itself."""
 GROWTH = 4
+NEXT_BYTES = 16
+"""Seen of what is behind a place where nothing is to be taken."""
 
 
 class Place:
@@ -169,6 +171,14 @@ class Finder:
                     return None if match is None else Found(window.place, match)
             size = self._larger(text, at, size)
         return None
+
+    def behind(self, text: Span, at: int, end: int) -> Found | None:
+        """The match at byte `at` of what is to go no further than `end`, which is before it: of
+        nothing, if of anything; `re` has its own rules for which patterns match there."""
+        window = Window(text, at, NEXT_BYTES, self._before)
+        last = window.chars(max(0, end - window.low))
+        match = self._real.match(window.text, window.chars(window.start), last)
+        return None if match is None else Found(window.place, match)
 
     def whole(self, text: Span, at: int) -> Found | None:
         """The match of all that is behind byte `at`, if there is one.

@@ -29,12 +29,17 @@ class Match:
     """What `re.Match` is, for a match in a `BigText`. It keeps its own characters alone."""
 
     def __init__(self, pattern: Pattern, string: BigText, found: Found, pos: int) -> None:
-        self.re, self.string, self.pos, self._found = pattern, string, pos, found
+        self.re, self.string, self._pos, self._found = pattern, string, pos, found
         self.lastindex, self.lastgroup = found.lastindex, found.lastgroup
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
         return re.Match
+
+    @property
+    def pos(self) -> int:
+        """See `re.Match`."""
+        return min(max(0, self._pos), self.start())
 
     def group(self, *groups: int | str) -> Any:
         """See `re.Match`."""
@@ -157,7 +162,10 @@ class Pattern:
         if not isinstance(string, BigText):
             return self.real.match(string, pos, endpos)
         text, at = string.bounded(pos, endpos)
-        found = self._finder.here(text, at)
+        if at > text.end:
+            found = self._finder.behind(string.extent, at, text.end)
+        else:
+            found = self._finder.here(text, at)
         return None if found is None else Match(self, string, found, pos)
 
     def fullmatch(self, string: Any, pos: int = 0, endpos: int = sys.maxsize) -> Any:
@@ -166,7 +174,7 @@ class Pattern:
         if not isinstance(string, BigText):
             return self.real.fullmatch(string, pos, endpos)
         text, at = string.bounded(pos, endpos)
-        found = self._finder.whole(text, at)
+        found = self._finder.whole(text, at) if at <= text.end else None
         return None if found is None else Match(self, string, found, pos)
 
     def findall(self, string: Any, pos: int = 0, endpos: int = sys.maxsize) -> list[Any]:

@@ -102,6 +102,10 @@ class Pieces(Sequence[Any]):
         else:
             self._places.append((first + len(pieces), behind))
 
+    def copy(self) -> Pieces:
+        """Itself: it never changes."""
+        return self
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, (list, Pieces)):
             return NotImplemented

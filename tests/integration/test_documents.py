@@ -192,7 +192,7 @@ def test_the_lines_of_names_are_no_hits(repeat: int) -> None:
     assert search(["contract", "zebra"], context) == [END]
     assert search(["contract", "zebra"], context, limit=40) == [END]
     found = search("contract-07", context)
-    assert "In the names of 1 documents: contract-07.txt" in str(found)
+    assert "Names of documents that match (1): contract-07.txt" in str(found)
     assert not any("=====" in line for line in found)
     assert search(["07", "supplier"], context, 1) == ["[contract-07.txt line 1] supplier 7"]
     assert context.value.count("contract") == 31

@@ -168,7 +168,7 @@ class Searcher:
         if not names:
             return nearest
         more = ", ..." if len(names) > NAMES else ""
-        told = f"In the names of {len(names):,} documents: {', '.join(names[:NAMES])}{more}"
+        told = f"Names of documents that match ({len(names):,}): {', '.join(names[:NAMES])}{more}"
         return nearest.with_tail(told)
 
     def _spans(self, wanted: Pattern, limit: int | None, around: int) -> list[Span]:
@@ -257,14 +257,17 @@ class Searcher:
     def _found(self, wanted: Pattern, number: int, text: Any) -> Iterator[Match]:
         """Where it matches, but for what begins in the line with a document's name. What goes
         on from there into documents gives way to what is found in each of them alone."""
-        heads, behind = self._texts.heads, 0
+        heads, at, behind = self._texts.heads if number == 0 else [], 0, 0
         for start, end in wanted.spans(text):
-            head = self._texts.head(number, start)
+            while at < len(heads) and heads[at][1] <= start:
+                at += 1
             if start < behind:
                 continue
-            if head < 0:
+            if at == len(heads) or start < heads[at][0]:
                 yield start, end
-            while 0 <= head < len(heads) and end > heads[head][1]:
+                continue
+            head = at
+            while head < len(heads) and end > heads[head][1]:
                 low = heads[head][1]
                 head += 1
                 behind = heads[head][0] if head < len(heads) else len(text)

@@ -14,6 +14,7 @@ from unspool import loaders
 from unspool.context.source import Context
 from unspool.errors import ContextError, SandboxError
 from unspool.loaders.decode import decode, is_binary
+from unspool.loaders.formats.chosen import Patterns
 from unspool.loaders.parts import NOT_TEXT, Lost, Part
 from unspool.loaders.sources import load as load_with
 from unspool.registry import added_loaders
@@ -78,7 +79,7 @@ class ConfinedParser:
             apart.end()
 
     def parse(
-        self, fd: int, name: str, *, take: str = "", leave: str = ""
+        self, fd: int, name: str, *, take: Patterns = (), leave: Patterns = ()
     ) -> Iterator[Part | Lost]:
         """See `loaders.parts.Parser`. Nothing is given before the file has been read whole."""
         skip: list[int] = []

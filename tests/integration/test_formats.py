@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 import formats
-from unspool import Context, ContextError, Files
+from unspool import ConfigurationError, Context, ContextError, Files
 from unspool.parsing import load
 
 
@@ -219,6 +220,36 @@ def test_patterns_choose_in_folders_and_archives(tmp_path: Path) -> None:
     assert list(texts(chosen)) == ["a.py", "docs/d.py"]
     chosen = load(Files(tmp_path / "z.zip", include=["*.py"], exclude=["/docs"]))
     assert list(texts(chosen)) == ["z.zip/a.py", "z.zip/tests/c.py"]
+
+
+def test_patterns_take_back_as_those_of_git_do(tmp_path: Path) -> None:
+    names = ("a.md", "b.py", "docs/a.md", "docs/keep.py", "keep.py")
+    files = dict.fromkeys(names, "x")
+    written(tmp_path / "top", files)
+    (tmp_path / "z.zip").write_bytes(formats.zipped(files))
+    cases: list[tuple[str, list[str], Sequence[str]]] = [
+        ("exclude", ["*.py", "!keep.py"], ("a.md", "docs/a.md", "docs/keep.py", "keep.py")),
+        ("exclude", ["!keep.py"], names),
+        ("exclude", ["docs/", "!docs/keep.py"], ("a.md", "b.py", "keep.py")),
+        ("exclude", ["!keep.py", "*.py"], ("a.md", "docs/a.md")),
+        ("include", ["*.py", "!/keep.py"], ("b.py", "docs/keep.py")),
+        ("include", ["docs/", "!*.md", "/a.md"], ("a.md", "docs/keep.py")),
+    ]
+    for option, given, taken in cases:
+        found = load(Files(tmp_path / "top", **{option: given}))  # type: ignore[arg-type]
+        assert sorted(texts(found)) == sorted(taken), given
+        found = load(Files(tmp_path / "z.zip", **{option: given}))  # type: ignore[arg-type]
+        assert sorted(texts(found)) == [f"z.zip/{name}" for name in sorted(taken)], given
+
+
+@pytest.mark.parametrize("given", ["!keep.py", "[abc", "", "/", "# all", "[z-a]"])
+def test_what_is_no_pattern_is_told_and_does_not_mean_all_files(tmp_path: Path, given: str) -> None:
+    top = written(tmp_path, {"a.md": "a", "keep.py": "k"})
+    with pytest.raises(ConfigurationError, match=re.escape(f"include={given!r}")):
+        load(Files(top, include=[given]))
+    if given != "!keep.py":
+        with pytest.raises(ConfigurationError, match=re.escape(f"exclude={given!r}")):
+            load(Files(top, exclude=given))
 
 
 def test_members_named_from_here_are_read_and_what_leads_out_is_told(tmp_path: Path) -> None:

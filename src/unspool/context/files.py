@@ -12,9 +12,9 @@ class Files:
     """Files, folders, globs and `repository@revision`, and which files of them to take.
 
     Patterns are those of `.gitignore`: `*.py` at any depth, `/docs/*.md` from the top,
-    `tests/` for a folder. A file is taken if one of `include` fits, or there are none, and
-    none of `exclude` does. They choose among what is found in folders, archives and
-    repositories; a file that is named itself is always taken.
+    `tests/` for a folder; `!` takes back what those before it say. A file is taken if `include`
+    has it, or is empty, and `exclude` has not. They choose among what is found in folders,
+    archives and repositories; a file that is named itself is always taken.
     """
 
     paths: str | PathLike[str] | Sequence[str | PathLike[str]]

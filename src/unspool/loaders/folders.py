@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from unspool.context.files import Files
-from unspool.errors import ContextError
-from unspool.loaders.ignore import Rules, expression, rules
+from unspool.errors import ConfigurationError, ContextError
+from unspool.loaders.formats.chosen import Chosen, Patterns
+from unspool.loaders.ignore import NoPattern, Rules, patterns, rules
 
 MOST_FILES = 200_000
 """Found in all; more are a question of which ones were meant."""
@@ -18,29 +18,37 @@ SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "venv", "site-packag
 LONGEST_RULES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+HIDDEN = (".*", "__MACOSX/")
+
+
+class Choice(Chosen):
     """Which names are taken, by the caller's patterns."""
 
-    take: str
-    leave: str
+    def __init__(self, take: Patterns = (), leave: Patterns = ()) -> None:
+        super().__init__(take, leave)
+        self.take, self.leave = take, leave
 
     @classmethod
     def of(cls, files: Files) -> Choice:
-        """The patterns of `files`, and unless it says otherwise, no hidden files."""
-        hidden = "" if files.ignored else r"(?:.*/)?\.|(?:.*/)?__MACOSX/"
-        given = expression(_from_here(files.exclude))
-        return cls(expression(_from_here(files.include)), "|".join(filter(None, (given, hidden))))
+        """The patterns of `files`, and unless it says otherwise, no hidden files.
 
-    def takes(self, path: str) -> bool:
-        """Whether a file of that path is taken."""
-        if self.take and not re.match(self.take, path):
-            return False
-        return not (self.leave and re.match(self.leave, path))
-
-    def enters(self, path: str) -> bool:
-        """Whether anything in a folder of that path may be taken."""
-        return not (self.leave and re.match(self.leave, path + "/"))
+        Raises:
+            ConfigurationError: one of them is no pattern.
+        """
+        include, exclude = _from_here(files.include), _from_here(files.exclude)
+        if include and include[0].startswith("!"):
+            raise ConfigurationError(
+                f"include={include[0]!r}: ! takes back what patterns before it take, and there are"
+                " none: give it as exclude, without the !, or write \\! for the character itself."
+            )
+        for name, given in (("include", include), ("exclude", exclude)):
+            for one in given:
+                try:
+                    patterns([one])
+                except NoPattern as wrong:
+                    raise ConfigurationError(f"{name}={one!r} is no pattern: {wrong}.") from None
+        hidden = () if files.ignored else HIDDEN
+        return cls(patterns(include, below=True), patterns([*exclude, *hidden]))
 
 
 class Walk:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
+
+
+class NoPattern(ValueError):
+    """A line is no pattern: the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +35,30 @@ class Rules:
 
 def rules(lines: Iterable[str]) -> Rules:
     """The rules in the lines of a `.gitignore`; a line that is no pattern is none here either."""
-    groups: list[tuple[bool, list[str]]] = []
+    said: list[tuple[bool, str]] = []
     for line in lines:
-        said = _said(line)
-        if said is None:
-            continue
-        negated, pattern = said
-        if groups and groups[-1][0] is not negated:
-            groups[-1][1].append(pattern)
-        else:
-            groups.append((not negated, [pattern]))
-    return Rules(tuple((out, re.compile("|".join(some), re.S)) for out, some in groups))
+        with suppress(NoPattern):
+            said.append(_said(line))
+    return Rules(tuple((out, re.compile(text, re.S)) for out, text in _grouped(said)))
 
 
-def expression(patterns: Sequence[str]) -> str:
-    """One regular expression, to be matched from a path's start, that fits what any of the
-    patterns or a folder above it fits; empty when there are no patterns."""
-    said = (_said(pattern) for pattern in patterns)
-    return "|".join(f"(?:{one[1]}|{_below(one[1])})" for one in said if one is not None)
+def patterns(lines: Iterable[str], *, below: bool = False) -> Sequence[tuple[bool, str]]:
+    """The same as `formats.chosen.Patterns`; with `below`, each fits what is in a folder that it
+    fits, too.
+
+    Raises:
+        NoPattern: one of the lines is none.
+    """
+    said = [_said(line) for line in lines]
+    return _grouped([(no, f"{one}|{_below(one)}") for no, one in said] if below else said)
+
+
+def _grouped(said: Iterable[tuple[bool, str]]) -> list[tuple[bool, str]]:
+    """Whether it says yes, and the expressions of neighbours that say the same as one."""
+    return [
+        (not negated, "|".join(f"(?:{one})" for _, one in some))
+        for negated, some in groupby(said, key=itemgetter(0))
+    ]
 
 
 def _below(pattern: str) -> str:
@@ -54,24 +67,24 @@ def _below(pattern: str) -> str:
     return pattern[: -len(end)] + "/"
 
 
-def _said(line: str) -> tuple[bool, str] | None:
-    """Whether a line takes back, and its regular expression."""
+def _said(line: str) -> tuple[bool, str]:
+    """Whether a line takes back, and its regular expression. Raises NoPattern."""
     line = line.rstrip("\r\n")
     while line.endswith(" ") and not line.endswith("\\ "):
         line = line[:-1]
-    if not line or line.startswith("#"):
-        return None
+    if line.startswith("#"):
+        raise NoPattern("with # a remark begins; write \\# for the character itself")
     negated = line.startswith("!")
     line = line[negated:]
     only_folders = line.endswith("/")
     line = line.rstrip("/")
     if not line.strip("/"):
-        return None
+        raise NoPattern("it names nothing; leave it out")
     anchored = "/" in line
     try:
         return negated, _translated(line.lstrip("/"), anchored, only_folders)
-    except re.error:
-        return None
+    except re.error as wrong:
+        raise NoPattern(f"{wrong}; write \\[ for the character itself") from wrong
 
 
 @lru_cache(maxsize=4_096)

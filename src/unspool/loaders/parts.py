@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from unspool.context.source import Context, Document
 from unspool.errors import ContextError
+from unspool.loaders.formats.chosen import Patterns
 
 MOST_CHARS = 1 << 30
 """Of several documents together; a single text may be of any length."""
@@ -38,11 +39,11 @@ class Parser(Protocol):
     """Reads formats that a stranger may have written, where they can do no harm."""
 
     def parse(
-        self, fd: int, name: str, *, take: str = "", leave: str = ""
+        self, fd: int, name: str, *, take: Patterns = (), leave: Patterns = ()
     ) -> Iterator[Part | Lost]:
         """The documents in the file behind `fd`, from its beginning.
 
-        `take` and `leave` are regular expressions over the names of files inside of it.
+        `take` and `leave` say which files inside of it: see `formats.chosen`.
         """
         ...
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, cast
 
 from . import html, kinds, mail, office, packed, pdf, tables
+from .chosen import Chosen
 from .found import LONGEST_PIECE, Inner, Meter, Metered, Text, Unreadable, seekable
 from .xmlish import Package
 
@@ -36,8 +37,7 @@ class Answer:
         self._sock = sock
         self._meter = Meter(order["limit"], alive=lambda: self.send({"op": "more"}))
         self._skip = frozenset(order["skip"])
-        self._leave = re.compile(order["leave"]) if order["leave"] else None
-        self._take = re.compile(order["take"]) if order["take"] else None
+        self._chosen = Chosen(order["take"], order["leave"])
         self._added: dict[str, Any] = order["added"]
         self._parts = 0
 
@@ -101,17 +101,13 @@ class Answer:
         own = f"{name}/{below}" if below else name
         self._parts += 1
         self.send({"op": "at", "part": self._parts, "name": own})
-        if self._parts in self._skip or (below and self._unwanted(below)):
+        if self._parts in self._skip or (below and not self._chosen.takes(below)):
             if ".." in below.split("/"):
                 self.send({"op": "lost", "name": own, "why": "its name leads out of the archive"})
             return
         file = cast(BinaryIO, Metered(found.file, self._meter, found.size))
         metadata = dict(found.metadata)
         self._guarded(lambda: self._walk(file, own, found.like, level + 1, metadata), own)
-
-    def _unwanted(self, name: str) -> bool:
-        left = self._leave is not None and self._leave.match(name)
-        return bool(left or (self._take is not None and not self._take.match(name)))
 
     def _reader(self, kind: str, added: Any) -> Reader:
         if added is not None:

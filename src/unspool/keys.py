@@ -40,7 +40,18 @@ def key_of(parts: Iterable[Any]) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return json.dumps(value, sort_keys=True, default=_other)
+    try:
+        return json.dumps(value, sort_keys=True, default=_other)
+    except TypeError:  # keys that JSON has not, or that have no order among each other
+        return json.dumps(_ordered(value), default=_other)
+
+
+def _ordered(value: Any) -> Any:
+    """The same, with dicts as the pairs that they have, by the text of their keys."""
+    if isinstance(value, dict):
+        pairs = ([type(key).__name__, _text(key), _ordered(item)] for key, item in value.items())
+        return {"dict": sorted(pairs, key=lambda pair: pair[:2])}
+    return [_ordered(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _other(value: Any) -> Any:

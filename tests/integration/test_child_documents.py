@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -174,6 +176,29 @@ def test_what_a_child_has_read_is_named_by_its_document() -> None:
         ("v.txt", 2, "the vault code is 7731-Q.")
     ]
     assert result.coverage >= len(texts["v.txt"].strip()) / sum(map(len, texts.values()))
+
+
+@pytest.mark.parametrize(
+    ("data", "seen"),
+    {
+        "{None: 1, 'y': 2}": {None: 1, "y": 2},
+        "{1: 'a', 'x': [{'b': 2, 3: 4}]}": {1: "a", "x": [{"b": 2, 3: 4}]},
+        "{(1, 2): 'a', True: 'b'}": {(1, 2): "a", True: "b"},
+        "{'when': __import__('datetime').datetime(2024, 5, 6), 'x': 1}": {
+            "when": datetime(2024, 5, 6),
+            "x": 1,
+        },
+        "__import__('datetime').datetime(2024, 5, 6)": datetime(2024, 5, 6),
+        "__import__('decimal').Decimal('1.10')": Decimal("1.10"),
+        "[__import__('decimal').Decimal('1.10'), {__import__('decimal').Decimal(2): 'x'}]": [
+            Decimal("1.10"),
+            {Decimal(2): "x"},
+        ],
+    }.items(),
+)
+def test_a_child_has_data_of_any_keys_and_types(data: str, seen: Any) -> None:
+    answer, _ = family(asked(data), "context", Context("text"))
+    assert answer == seen
 
 
 def test_without_child_runs_documents_go_into_the_prompt_under_their_names() -> None:

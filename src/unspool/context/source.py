@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +59,7 @@ class Context:
         name = type(self.value).__name__
         if isinstance(self.value, Text):
             return "str"
-        if isinstance(self.value, (str, int, float)) or self.value is None:
+        if isinstance(self.value, str) or not isinstance(self.value, Sized):
             return name
         return f"{name} of {len(self.value):,} items"
 

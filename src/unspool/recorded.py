@@ -105,7 +105,7 @@ def context_of(
 
 def origin_of(source: Any) -> Mapping[str, Any]:
     """Where a context can be read again; empty when it is in memory alone."""
-    if isinstance(source, Files):
+    if isinstance(source, Files) and source.names:
         return {
             "paths": [str(Path(name).absolute()) for name in source.names],
             "chosen": [source.include, source.exclude, source.ignored, source.max_file_bytes],

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import formats
 from unspool.testing.script import ChatRequest, Reply
 from unspool.testing.server import ScriptedServer
 
@@ -176,6 +177,14 @@ def test_standard_input_is_read(tmp_path: Path) -> None:
             OPENAI_API_KEY="k",
         )
     assert done.stdout == "çédil\n"
+
+
+def test_patterns_choose_in_an_archive_from_standard_input(tmp_path: Path) -> None:
+    packed = formats.zipped({"a.md": "a", "b.py": "b", "c.md": "c"})
+    with ScriptedServer(["```repl\nFINAL(context.names)\n```"]) as server:
+        asked = [*asking(server, Path("-")), "--include", "*.md", "--exclude", "c.*"]
+        done = unspool(*asked, home=tmp_path, stdin=packed, OPENAI_API_KEY="k")
+    assert json.loads(done.stdout) == ["the context/a.md"], done.stderr
 
 
 def test_patterns_choose_files_and_what_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def source_of(paths: list[str], include: Sequence[str] = (), exclude: Sequence[s
         return Files(paths, include, exclude)
     if len(paths) > 1:
         raise ContextError("- (standard input) cannot be joined with files: give one of the two.")
-    return sys.stdin.buffer.read()
+    return Files(sys.stdin.buffer.read(), include, exclude)
 
 
 def pulled(model: str | None, progress: Progress) -> None:

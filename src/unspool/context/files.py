@@ -17,7 +17,8 @@ class Files:
     archives and repositories; a file that is named itself is always taken.
     """
 
-    paths: str | PathLike[str] | Sequence[str | PathLike[str]]
+    paths: str | PathLike[str] | Sequence[str | PathLike[str]] | bytes
+    """Bytes are one file that is in memory: an archive, say."""
     include: str | Sequence[str] = ()
     exclude: str | Sequence[str] = ()
     ignored: bool = False
@@ -27,7 +28,9 @@ class Files:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The paths, each as text."""
+        """The paths, each as text; none of bytes."""
+        if isinstance(self.paths, bytes):
+            return ()
         if isinstance(self.paths, (str, PathLike)):
             return (fspath(self.paths),)
         return tuple(fspath(path) for path in self.paths)

@@ -57,7 +57,7 @@ def _load(source: Any, parser: Callable[[], Parser]) -> Context:
     if isinstance(source, str):
         return Context(str(source))
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _Reading(Files(()), parser).in_memory(bytes(source))
+        return _Reading(Files(bytes(source)), parser).context()
     if isinstance(source, Sequence) and any(isinstance(s, Path) for s in source):
         return _Reading(Files([os.fspath(s) for s in source]), parser).context()
     tables = _tables(source)
@@ -92,7 +92,7 @@ def _plain(source: Any) -> Any:
 
 def _named(source: Any) -> str:
     if isinstance(source, Files):
-        return ", ".join(source.names)[:300]
+        return ", ".join(source.names)[:300] or "bytes"
     return str(source) if isinstance(source, Path) else f"a {type(source).__name__}"
 
 
@@ -133,6 +133,8 @@ class _Reading:
 
     def context(self) -> Context:
         """Everything that the paths name."""
+        if isinstance(self._files.paths, bytes):
+            return self.in_memory(self._files.paths)
         paths = self._files.names
         if not paths:
             raise ContextError("no file was named.")

@@ -47,11 +47,12 @@ from unspool.ledger import Ledger
 from unspool.models.prices import Prices
 from unspool.opinions.panel import answered
 from unspool.opinions.poll import Poll
+from unspool.origins import origin_of
 from unspool.packs.reading import absolute
 from unspool.parsing import load as load_context
 from unspool.ports import Model, Sandbox
 from unspool.record import OnDifference
-from unspool.recorded import context_of, first_of_its_kind, origin_of
+from unspool.recorded import context_of, first_of_its_kind
 from unspool.replays import Silent, replay
 from unspool.sandboxes.packages import located
 from unspool.session import HeldSandbox, Session

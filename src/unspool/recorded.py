@@ -7,7 +7,6 @@ import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Protocol
 
 from unspool import events
@@ -16,7 +15,6 @@ from unspool.context.source import Context
 from unspool.errors import ConfigurationError, ContextDiffers, ContextError, JournalError
 from unspool.journal.listing import RunRow
 from unspool.journal.reading import Past
-from unspool.loaders.sources import names_files
 from unspool.parsing import load as load_context
 from unspool.record import OnDifference
 from unspool.schema.value import Schema
@@ -101,20 +99,6 @@ def context_of(
             else "; what it was is not kept."
         )
     )
-
-
-def origin_of(source: Any) -> Mapping[str, Any]:
-    """Where a context can be read again; empty when it is in memory alone."""
-    if isinstance(source, Files) and source.names:
-        return {
-            "paths": [str(Path(name).absolute()) for name in source.names],
-            "chosen": [source.include, source.exclude, source.ignored, source.max_file_bytes],
-        }
-    if isinstance(source, Path) or (isinstance(source, str) and names_files(source)):
-        return {"paths": [str(Path(source).absolute())]}
-    if isinstance(source, (list, tuple)) and source and all(isinstance(s, Path) for s in source):
-        return {"paths": [str(path.absolute()) for path in source]}
-    return {}
 
 
 def warn_of(past: Past, row: RunRow) -> None:

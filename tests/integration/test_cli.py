@@ -7,7 +7,9 @@ import gzip
 import json
 import os
 import pty
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import formats
-from unspool.testing.script import ChatRequest, Reply
+from unspool.testing.script import ChatRequest, Reply, turns
 from unspool.testing.server import ScriptedServer
 
 LOOK = "```repl\nprint(context[:20])\n```"
@@ -177,6 +179,38 @@ def test_standard_input_is_read(tmp_path: Path) -> None:
             OPENAI_API_KEY="k",
         )
     assert done.stdout == "çédil\n"
+
+
+@pytest.mark.parametrize("size", [30, 5 << 20])
+def test_a_file_that_was_asked_about_is_read_again_where_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    path, journal = tmp_path / "long.txt", str(tmp_path / "j.db")
+    path.write_bytes(b"caf\xe9s " * (size // 6))  # a note tells of the encoding
+    monkeypatch.chdir(tmp_path)
+    said = ["```repl\nx = 1\n```", "```repl\nFINAL(context[:5])\n```"]
+    with ScriptedServer(turns(said, turn_by="assistant_count")) as server:
+        asked = [*asking(server, Path("long.txt")), "--max-turns", "1", "--journal", journal]
+        first = unspool(*asked, home=tmp_path, OPENAI_API_KEY="k")
+        assert first.returncode == 3, first.stderr
+        command = re.search("unspool (resume [^ ]+) ", first.stderr)
+        assert command is not None
+        resume = [*command[1].split(), "--journal", journal, "--max-turns", "9"]
+        kept = sqlite3.connect(journal).execute("SELECT chars FROM contexts").fetchall()
+        assert [chars > 0 for (chars,) in kept] == [True] * (size < 4 << 20)
+        elsewhere = path.rename(tmp_path / "elsewhere.txt")
+        gone = unspool(*resume, home=tmp_path, OPENAI_API_KEY="k")
+        assert gone.returncode == (0 if kept else 1), gone.stderr
+        if kept:
+            return
+        assert "there is no file or folder" in gone.stderr
+        elsewhere.rename(path)
+        path.write_bytes(b"N" + path.read_bytes())
+        changed = unspool(*resume, home=tmp_path, OPENAI_API_KEY="k")
+        assert (changed.returncode, "has changed since" in changed.stderr) == (1, True)
+        path.write_bytes(path.read_bytes()[1:])
+        again = unspool(*resume, "--cite", home=tmp_path, OPENAI_API_KEY="k")
+    assert again.stdout.startswith("cafés\n\n"), again.stderr
 
 
 def test_patterns_choose_in_an_archive_from_standard_input(tmp_path: Path) -> None:

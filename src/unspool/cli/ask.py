@@ -18,6 +18,8 @@ from unspool.cli.opinions import compared
 from unspool.cli.output import as_json, as_text, visible
 from unspool.cli.progress import Progress, progress_for
 from unspool.config import from_environment
+from unspool.loaders.parts import printable
+from unspool.origins import origin_of
 from unspool.parsing import load
 
 CITED_CHARS = 160
@@ -31,6 +33,7 @@ def ask(options: argparse.Namespace) -> int:
     source = source_of(options.paths, options.include, options.exclude)
     out_of(options.out, source)
     context = load(source, confined=options.isolation != "none")  # before a model is fetched
+    context = dataclasses.replace(context, origin=origin_of(source))
     for note in context.notes:
         progress.say(note)
     rlm = _rlm(options, progress)
@@ -50,9 +53,10 @@ def tell(
     progress: Progress,
     *lines: str,
     resumable: bool = True,
+    paths: Sequence[str] = (),
 ) -> int:
     """Prints the answer on stdout and, on stderr, `lines` and how to go on; gives the exit
-    code."""
+    code. `paths` are what is cited, where the command line does not name it."""
     cite = getattr(options, "cite", False)
     for line in (*lines, *compared(result)):
         progress.say(line)
@@ -71,7 +75,7 @@ def tell(
         print(visible(answer) if sys.stdout.isatty() else answer)
     if cite and not options.json:
         why_not = _unknown(result)
-        found = [f"({why_not})"] if why_not else _cited(result, options.paths)
+        found = [f"({why_not})"] if why_not else _cited(result, paths or options.paths)
         print("", *map(visible, found or [NO_EVIDENCE]), sep="\n")
     return {"complete": 0, "failed": 1, "cancelled": 130}.get(result.status, 3)
 
@@ -99,11 +103,12 @@ def _fields(result: Result, *, cite: bool) -> dict[str, Any]:
     return fields
 
 
-def _cited(result: Result, paths: list[str]) -> list[str]:
+def _cited(result: Result, paths: Sequence[str]) -> list[str]:
     """The evidence as `name:line: text`, as other tools print places in files."""
-    alone = "<stdin>" if paths == ["-"] else paths[0]
+    alone = "<stdin>" if paths[0] == "-" else paths[0]
     if not os.path.exists(alone):
         alone = next(glob.iglob(alone, recursive=True), alone)
+    alone = printable(alone)
     return [
         f"{span.document or alone}:{span.line}: {' '.join(span.text.split())[:CITED_CHARS]}"
         for span in result.evidence

@@ -43,6 +43,15 @@ def add_limits(command: argparse.ArgumentParser, *, turns: int | None) -> None:
     command.add_argument("--max-usd", type=float, metavar="USD")
 
 
+def add_cite(command: argparse.ArgumentParser) -> None:
+    """Whether what an answer rests on is printed."""
+    command.add_argument(
+        "--cite",
+        action="store_true",
+        help="print the lines that the answer rests on after it, as name:line: text",
+    )
+
+
 def add_out(command: argparse.ArgumentParser) -> None:
     """Where the answer is to be written as it grows."""
     command.add_argument(
@@ -93,6 +102,7 @@ def _add_resume(resume: argparse.ArgumentParser) -> None:
     _add_paths(resume)
     resume.add_argument("--base-url", help="another address of the server")
     add_limits(resume, turns=None)
+    add_cite(resume)
     add_out(resume)
     _add_again(resume)
 
@@ -105,6 +115,7 @@ def _add_fork(fork: argparse.ArgumentParser) -> None:
     fork.add_argument("--sub-model", help="who answers sub-calls from there on")
     fork.add_argument("--base-url", help="another address of the server")
     fork.add_argument("--pack", help="the prompts from there on")
+    add_cite(fork)
     add_limits(fork, turns=None)
     _add_again(fork)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from unspool import UnspoolError, __version__
-from unspool.cli.history import add_history, add_limits, add_out
+from unspool.cli.history import add_cite, add_history, add_limits, add_out
 from unspool.cli.late import late
 from unspool.cli.measuring import add_calibrate
 from unspool.cli.prompts import add_prompts
@@ -119,11 +119,7 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="NAME",
         help="process, monty, docker or one that is installed; default: what suits this system",
     )
-    ask.add_argument(
-        "--cite",
-        action="store_true",
-        help="print the lines that the answer rests on after it, as name:line: text",
-    )
+    add_cite(ask)
     _add_opinions(ask)
     add_out(ask)
     _add_record(ask)

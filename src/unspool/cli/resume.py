@@ -42,7 +42,8 @@ def resume(options: argparse.Namespace) -> int:
         )
     paid = Usage() if row.status == "complete" else _less(result.usage, result.recorded)
     before = result.usage if row.status == "complete" else result.recorded
-    return tell(result, options, progress, f"paid before: {bill(before)}; now: {bill(paid)}")
+    bills = f"paid before: {bill(before)}; now: {bill(paid)}"
+    return tell(result, options, progress, bills, paths=_paths(row, options))
 
 
 def fork(options: argparse.Namespace) -> int:
@@ -59,7 +60,7 @@ def fork(options: argparse.Namespace) -> int:
     )
     paid = _less(result.usage, result.recorded)
     bills = f"paid by run {row.id} until then: {bill(result.recorded)}; now: {bill(paid)}"
-    return tell(result, options, progress, bills)
+    return tell(result, options, progress, bills, paths=_paths(row, options))
 
 
 def replay(options: argparse.Namespace) -> int:
@@ -83,6 +84,11 @@ def replay(options: argparse.Namespace) -> int:
 def _given(options: argparse.Namespace) -> Any:
     """The context that the command line names; None: the one that the run had."""
     return source_of(options.paths) if options.paths else None
+
+
+def _paths(row: RunRow, options: argparse.Namespace) -> list[str]:
+    """Where the context is, or was when the run began."""
+    return list(options.paths or json.loads(row.origin).get("paths") or ["-"])
 
 
 def _decided(start: Start, options: argparse.Namespace, progress: Progress) -> Result:

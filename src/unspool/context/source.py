@@ -40,6 +40,8 @@ class Context:
     """Whether it is one text to the model, of whatever documents it is a part."""
     first_line: int = 1
     """The number that its first line has in its first document."""
+    origin: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """Where it can be read again, in a journal's words; empty: it is in memory alone."""
 
     _chars: int = field(default=-1, init=False, repr=False, compare=False)
 

@@ -42,10 +42,11 @@ def text_file(path: Path, *, whole_bytes: int = WHOLE_BYTES) -> Context:
     Raises:
         ContextError: it is binary, or cannot be read.
     """
+    name = path.name
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode) or found.st_size <= min(PIECE_BYTES, whole_bytes):
-            text, note = decode(path.read_bytes(), str(path))
+            text, note = decode(path.read_bytes(), name)
             return Context(text, notes=(note,) if note else ())
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as failed:
@@ -72,7 +73,7 @@ def text_file(path: Path, *, whole_bytes: int = WHOLE_BYTES) -> Context:
         counted, note = survey(fd, looked_at, marked=bool(encoding))
     finally:
         os.close(fd)
-    notes = [f"{path}{note}"] if note else []
+    notes = [f"{name}{note}"] if note else []
     return Context(counted, notes=(*notes, *([] if counted.is_whole else [LONG])))
 
 

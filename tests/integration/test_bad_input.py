@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -89,6 +90,21 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_read(
     (note,) = context.notes
     assert note.startswith(f"Not read, or not whole: {name}")
     assert said in note
+
+
+def test_rows_that_a_database_has_in_its_log_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    database = sqlite3.connect(path)
+    for order in ("PRAGMA journal_mode = WAL", "CREATE TABLE t (a)", "PRAGMA wal_checkpoint"):
+        database.execute(order)
+    database.execute("INSERT INTO t VALUES ('only in the log')")
+    database.commit()
+    for source in (path, tmp_path):
+        said = " ".join(load(source).notes)
+        assert "x.db (what is only in x.db-wal beside it was not read" in said
+    database.close()
+    assert "only in the log" in load(path).value
+    assert not load(path).notes
 
 
 @pytest.mark.parametrize(("ending", "packed"), [("gz", gzip), ("bz2", bz2), ("xz", lzma)])
@@ -198,6 +214,7 @@ def load(file, name):
         yield "", str([open("/etc/passwd").read()]), {}
     if said == b"call":
         import socket
+import sqlite3
         socket.create_connection(("127.0.0.1", 9)).close()
     if said == b"flood":
         while True:

@@ -188,9 +188,20 @@ class _Reading:
                 if file.fd_again is None:  # a pipe cannot be read twice
                     return self.in_memory(file.rest())
                 self._parse(file.fd_again, name)
+                self._beside(path, name, file.head)
         except OSError as failed:
             raise ContextError(f"{path!r} cannot be read: {failed.strerror}.") from failed
         return self._all.context([name], single=len(given) == 1)
+
+    def _beside(self, path: str, name: str, head: bytes) -> None:
+        """Tells of what belongs to a database and is not in its file."""
+        log = f"{path}-wal"
+        if kind_of(name, head) == "sqlite" and os.path.exists(log) and os.path.getsize(log):
+            why = (
+                f"what is only in {os.path.basename(log)} beside it was not read: end the program"
+                " that writes it, or run PRAGMA wal_checkpoint(TRUNCATE)"
+            )
+            self._all.add(Lost(name, why))
 
     def _is_new(self, path: str) -> bool:
         """Whether this has not been read for something that was named before."""
@@ -216,6 +227,7 @@ class _Reading:
         try:
             with opened(path, regular=True) as file:
                 self._contents(file, name)
+                self._beside(path, name, file.head)
         except NotRegular:
             self._all.leave_out("no regular files")
         except OSError as failed:

@@ -6,7 +6,9 @@ import json
 import os
 import socket
 import time
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +193,7 @@ class _Answer:
         self.at, self.part = name, 0
         """The file inside that is being read, and its number."""
         self.found: list[Part | Lost] = []
+        self._named: dict[str, list[Part | Lost]] = defaultdict(list)
         self._pieces: list[bytes] = []
         self._room = 2 * limit
 
@@ -209,10 +212,13 @@ class _Answer:
                 self.part, self.at = part, name
             case {"op": "lost", "name": str(name), "why": str(why)}:
                 self._drop()
-                self.found.append(Lost(name, " ".join(why.split())[:300]))
+                self._add(Lost(name, " ".join(why.split())[:300]))
             case {"op": "document", "name": str(name), "metadata": dict(about), "raw": bool(raw)}:
                 note = message.get("note")
                 self._document(name, about, raw=raw, note=str(note) if note else "")
+            case {"op": "link", "name": str(name), "of": str(of)}:
+                self._drop()
+                self._link(name, of)
             case {"op": "end"}:
                 return True
             case _:
@@ -224,16 +230,34 @@ class _Answer:
         self._room += sum(map(len, self._pieces))
         self._pieces.clear()
 
+    def _link(self, name: str, of: str) -> None:
+        """What was found under one name, under another one, too."""
+        inside = f"{of}/"
+        same = list(self._named.get(of, ())) or [
+            one for one in self.found if one.name.startswith(inside)
+        ]
+        self._room -= sum(len(one.text) for one in same if isinstance(one, Part))
+        if self._room < 0:
+            raise _Ended("with what its links lead to it is more than it may be")
+        for one in same:
+            self._add(replace(one, name=name + one.name[len(of) :]))
+        if not same:
+            self._add(Lost(name, f"a link to {of}, which was not read"))
+
+    def _add(self, one: Part | Lost) -> None:
+        self.found.append(one)
+        self._named[one.name].append(one)
+
     def _document(self, name: str, about: dict[str, Any], *, raw: bool, note: str) -> None:
         data = b"".join(self._pieces)
         self._pieces.clear()
         if not raw:
-            self.found.append(Part(name, data.decode("utf-8", "surrogatepass"), about))
+            self._add(Part(name, data.decode("utf-8", "surrogatepass"), about))
             return
         if is_binary(data):
-            self.found.append(Lost(name, NOT_TEXT))
+            self._add(Lost(name, NOT_TEXT))
             return
         text, _ = decode(data, name)
-        self.found.append(Part(name, text, {**about, "bytes": len(data)}))
+        self._add(Part(name, text, {**about, "bytes": len(data)}))
         if note:
-            self.found.append(Lost(name, note))
+            self._add(Lost(name, note))

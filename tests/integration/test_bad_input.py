@@ -13,6 +13,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import zipfile
@@ -214,7 +215,6 @@ def load(file, name):
         yield "", str([open("/etc/passwd").read()]), {}
     if said == b"call":
         import socket
-import sqlite3
         socket.create_connection(("127.0.0.1", 9)).close()
     if said == b"flood":
         while True:
@@ -371,6 +371,53 @@ def test_links_that_lead_out_of_a_folder_are_named_and_not_followed(tmp_path: Pa
         assert texts(context) == {"near.txt": "a", "in/a.txt": "a"}
         assert "in/out.txt (a link that leads out of the folder" in context.notes[0]
     assert load(top / "in" / "out.txt").value == "secret"
+
+
+def test_links_in_a_tar_are_read_as_what_they_lead_to_or_named(tmp_path: Path) -> None:
+    links = {
+        "hard.txt": (tarfile.LNKTYPE, "sub/a.txt"),
+        "sub/near.txt": (tarfile.SYMTYPE, "a.txt"),
+        "twice.txt": (tarfile.SYMTYPE, "./sub/near.txt"),
+        "early.txt": (tarfile.SYMTYPE, "late.txt"),
+        "in.zip.link": (tarfile.SYMTYPE, "in.zip"),
+        "picture": (tarfile.SYMTYPE, "picture.bin"),
+        "passwd": (tarfile.SYMTYPE, "/etc/passwd"),
+        "up.txt": (tarfile.SYMTYPE, "../x.txt"),
+        "loop": (tarfile.SYMTYPE, "loop"),
+    }
+    late = {
+        "late.txt": b"late",
+        "in.zip": formats.zipped({"z.txt": "zipped"}),
+        "picture.bin": b"\0" * 99,
+    }
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, data in {"./sub/a.txt": b"a", **dict.fromkeys(links, None), **late}.items():
+            info = tarfile.TarInfo(name)
+            if data is None:
+                info.type, info.linkname = links[name]
+            else:
+                info.size = len(data)
+            archive.addfile(info, io.BytesIO(data or b""))
+    (tmp_path / "a.tgz").write_bytes(packed.getvalue())
+    context = load(tmp_path)
+    assert texts(context) == {
+        "a.tgz/sub/a.txt": "a",
+        "a.tgz/late.txt": "late",
+        "a.tgz/in.zip/z.txt": "zipped",
+        "a.tgz/hard.txt": "a",
+        "a.tgz/sub/near.txt": "a",
+        "a.tgz/twice.txt": "a",
+        "a.tgz/early.txt": "late",
+        "a.tgz/in.zip.link/z.txt": "zipped",
+    }
+    lost, left = context.notes
+    assert "a.tgz/passwd (a link that leads out of the archive)" in lost
+    assert "a.tgz/up.txt (a link that leads out of the archive)" in lost
+    assert "a.tgz/loop (a link to what is no file in the archive)" in lost
+    assert "2 not text" in left
+    with pytest.raises(ContextError, match=r"hard.txt \(a link to .*sub/a.txt, which was not read"):
+        load(Files(tmp_path / "a.tgz", include="hard.txt"))
 
 
 def test_a_gitignore_in_an_archive_has_no_say(tmp_path: Path) -> None:

@@ -44,6 +44,16 @@ class Inner(NamedTuple):
     """What the archive says of its length, in bytes; 0: nothing. A lie costs that file alone."""
 
 
+class Link(NamedTuple):
+    """A name in an archive for what stands there under another one."""
+
+    name: str
+    target: str
+    """That other name; empty when it has none there."""
+    why: str = ""
+    """Why not."""
+
+
 class Meter:
     """Counts what comes out of one file: what a header says of sizes is not believed.
 

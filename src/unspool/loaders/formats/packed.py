@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import posixpath
 import stat
 import tarfile
 import zipfile
@@ -12,10 +13,12 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
-from .found import Inner, Text, Unreadable, seekable
+from .found import Inner, Link, Text, Unreadable, seekable
 from .kinds import unpacked_name
 
 MOST_MEMBERS = 200_000
+MOST_HOPS = 40
+"""From link to link; more are a loop."""
 BROKEN = (EOFError, zlib.error, lzma.LZMAError, tarfile.ReadError)
 """What reading raises where a compressed file or an archive is cut off or damaged."""
 
@@ -52,17 +55,60 @@ def _zstd() -> Any:
     return zstd
 
 
-def tar(file: BinaryIO, name: str) -> Iterator[Inner]:
-    """The regular files in a tar archive, in their order; links are left out."""
-    count = 0
-    with tarfile.open(fileobj=file, mode="r|") as archive:
-        for member in archive:
-            count = _counted(count)
-            opened = archive.extractfile(member) if member.isreg() else None
-            if opened is not None:
-                file = cast(BinaryIO, opened)
-                yield Inner(member.name, file, member.name, size=member.size)
-            archive.members = []  # type: ignore[attr-defined, unused-ignore]  # they are kept for ever
+def tar(file: BinaryIO, name: str) -> Iterator[Inner | Link]:
+    """The regular files in a tar archive, in their order, then the links."""
+    count, links = 0, _Links()
+    try:
+        with tarfile.open(fileobj=file, mode="r|") as archive:
+            for member in archive:
+                count = _counted(count)
+                if member.islnk():
+                    links.add(member.name, member.linkname)
+                elif member.issym():
+                    links.add(member.name, member.linkname, from_its_folder=True)
+                opened = archive.extractfile(member) if member.isreg() else None
+                if opened is not None:
+                    links.files[_plain(member.name)] = member.name
+                    file = cast(BinaryIO, opened)
+                    yield Inner(member.name, file, member.name, size=member.size)
+                archive.members = []  # type: ignore[attr-defined, unused-ignore]  # kept for ever
+    except BROKEN:
+        yield from links.found()
+        raise
+    yield from links.found()
+
+
+class _Links:
+    """The links of an archive, which may lead to what comes later, and to each other."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, str] = {}
+        """Each file's name as it stands in the archive, by what it comes to."""
+        self._links: dict[str, tuple[str, str]] = {}
+
+    def add(self, name: str, target: str, *, from_its_folder: bool = False) -> None:
+        """A link; a symbolic one leads on from the folder that it is in."""
+        if from_its_folder:
+            target = posixpath.join(posixpath.dirname(name), target)
+        self._links[_plain(name)] = name, _plain(target)
+
+    def found(self) -> Iterator[Link]:
+        """Each with the file that it leads to in the end, if it does."""
+        for name, target in self._links.values():
+            for _ in range(MOST_HOPS):
+                if target in self.files or target not in self._links:
+                    break
+                target = self._links[target][1]
+            if target in self.files:
+                yield Link(name, self.files[target])
+            elif target.startswith(("/", "../")) or target == "..":
+                yield Link(name, "", "a link that leads out of the archive")
+            else:
+                yield Link(name, "", "a link to what is no file in the archive")
+
+
+def _plain(name: str) -> str:
+    return posixpath.normpath(name)
 
 
 def members(archive: zipfile.ZipFile) -> Iterator[Inner | Text]:

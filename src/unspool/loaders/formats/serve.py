@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 
 from . import html, kinds, mail, office, packed, pdf, tables
 from .chosen import Chosen
-from .found import LONGEST_PIECE, Inner, Meter, Metered, Text, Unreadable, seekable
+from .found import LONGEST_PIECE, Inner, Link, Meter, Metered, Text, Unreadable, seekable
 from .xmlish import Package
 
 MOST_LEVELS = 5
@@ -93,11 +93,14 @@ class Answer:
             if isinstance(found, Inner):
                 self._inner(found, name, level)
                 continue
+            if isinstance(found, Link):
+                self._link(found, name)
+                continue
             inside, text, more = found
             self._text(f"{name}/{inside}" if inside else name, str(text), {**about, **more})
 
     def _inner(self, found: Inner, name: str, level: int) -> None:
-        below = re.sub(r"(?:^|(?<=/))(?:\./+)+", "", found.name)  # `tar c .` writes ./a.txt
+        below = _below(found.name)
         own = f"{name}/{below}" if below else name
         self._parts += 1
         self.send({"op": "at", "part": self._parts, "name": own})
@@ -108,6 +111,16 @@ class Answer:
         file = cast(BinaryIO, Metered(found.file, self._meter, found.size))
         metadata = dict(found.metadata)
         self._guarded(lambda: self._walk(file, own, found.like, level + 1, metadata), own)
+
+    def _link(self, link: Link, name: str) -> None:
+        below = _below(link.name)
+        if not self._chosen.takes(below):
+            return
+        if link.target:
+            of = f"{name}/{_below(link.target)}"
+            self.send({"op": "link", "name": f"{name}/{below}", "of": of})
+        else:
+            self.send({"op": "lost", "name": f"{name}/{below}", "why": link.why})
 
     def _reader(self, kind: str, added: Any) -> Reader:
         if added is not None:
@@ -176,6 +189,11 @@ PACKAGES: dict[str, Callable[[Package], Iterable[Text]]] = {
     "xl/workbook.xml": office.xlsx,
     "META-INF/container.xml": office.epub,
 }
+
+
+def _below(name: str) -> str:
+    """A member's name without what says nothing: `tar c .` writes ./a.txt."""
+    return re.sub(r"(?:^|(?<=/))(?:\./+)+", "", name)
 
 
 def _format(kind: str, like: str) -> str:

@@ -504,6 +504,16 @@ def test_files_that_vanish_or_change_while_they_are_read(tmp_path: Path) -> None
     context = _while_reading(tmp_path, "b.txt", Path.unlink)
     assert list(texts(context)) == ["a.txt", "c.txt"]
     assert "b.txt (No such file or directory)" in context.notes[0]
+    (tmp_path / "c.txt").rename(tmp_path.parent / "elsewhere.txt")
+    (tmp_path / "c.txt").write_text("c.txt")
+
+    def replaced(path: Path) -> None:
+        path.unlink()
+        path.symlink_to(tmp_path.parent / "elsewhere.txt")
+
+    context = _while_reading(tmp_path, "c.txt", replaced)
+    assert list(texts(context)) == ["a.txt"]
+    assert "c.txt (Too many levels of symbolic links)" in context.notes[0]
     context = _while_reading(tmp_path, "a.txt", lambda path: path.write_text("new and longer"))
     assert texts(context)["a.txt"] == "new and longer"
 

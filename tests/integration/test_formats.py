@@ -206,6 +206,11 @@ def test_folders_obey_gitignore_and_leave_out_what_is_hidden(tmp_path: Path) -> 
     assert {"x.log", ".hidden/h.txt", "node_modules/m.js", ".gitignore"} < everything.keys()
 
 
+def test_a_mark_at_the_start_of_a_gitignore_is_no_part_of_it(tmp_path: Path) -> None:
+    top = written(tmp_path, {".gitignore": b"\xef\xbb\xbf*.log\n", "a.log": "a", "b.txt": "b"})
+    assert list(texts(load(top))) == ["b.txt"]
+
+
 def test_the_rules_of_the_repository_hold_in_a_folder_below(tmp_path: Path) -> None:
     top = written(tmp_path, {".gitignore": "src/*.gen\n", "src/a.gen": "a", "src/a.py": "b"})
     (top / ".git").mkdir()

@@ -65,7 +65,7 @@ class Walk:
         self.unreadable: list[str] = []
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        """Each file's path below the folder, and the path that opens it."""
+        """Each file's path below the folder, and the path that opens it, which is no link."""
         for found, one in enumerate(self._below(self._top, "", self._inherited()), 1):
             if found > self._room:
                 raise ContextError(
@@ -104,7 +104,7 @@ class Walk:
                 elif entry.is_symlink() and not self._is_inside(entry.path):
                     self.leading_out.append(path)
                 else:
-                    yield path, entry.path
+                    yield path, os.path.realpath(entry.path) if entry.is_symlink() else entry.path
             waiting += reversed(folders)
 
     def _is_inside(self, link: str) -> bool:
@@ -155,7 +155,7 @@ def _rules_in(path: str) -> Rules:
     try:
         if not os.path.isfile(path):
             return Rules()
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
             return rules(file.read(LONGEST_RULES).split("\n"))
     except OSError:
         return Rules()

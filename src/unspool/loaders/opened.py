@@ -53,15 +53,16 @@ class NotRegular(Exception):
 
 
 @contextlib.contextmanager
-def opened(path: str, *, regular: bool = False) -> Iterator[Opened]:
-    """Opens a file for reading, and reads its head.
+def opened(path: str, *, regular: bool = False, follow: bool = True) -> Iterator[Opened]:
+    """Opens a file for reading, and reads its head; with `follow`, through a link, too.
 
     Raises:
         OSError: it cannot be opened, or read.
         NotRegular: with `regular`, for what is none.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (os.O_NONBLOCK if regular else 0))
+        how = (os.O_NONBLOCK if regular else 0) | (0 if follow else os.O_NOFOLLOW)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | how)
     except OSError as failed:
         if regular and failed.errno == errno.ENXIO:  # a socket
             raise NotRegular from failed

@@ -214,7 +214,7 @@ class _Reading:
         walk = Walk(path, self._files, self._choice)
         for below, place in walk:
             if not self._seen or self._is_new(place):
-                self._file(place, lead + below)
+                self._file(place, lead + below, follow=False)
         for name in walk.leading_out:
             self._all.add(Lost(lead + name, "a link that leads out of the folder: name its target"))
         if walk.links:
@@ -222,10 +222,10 @@ class _Reading:
         for name in walk.unreadable:
             self._all.add(Lost(lead + name, "its folder cannot be listed"))
 
-    def _file(self, path: str, name: str) -> None:
+    def _file(self, path: str, name: str, *, follow: bool = True) -> None:
         """One file of several."""
         try:
-            with opened(path, regular=True) as file:
+            with opened(path, regular=True, follow=follow) as file:
                 self._contents(file, name)
                 self._beside(path, name, file.head)
         except NotRegular:

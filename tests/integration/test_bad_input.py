@@ -93,6 +93,23 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_read(
     assert said in note
 
 
+def test_attachments_that_are_damaged_or_cut_off_are_told(tmp_path: Path) -> None:
+    mail = bytes(formats.message("Hello", "text", {"a.csv": b"x,y\n1,2\n" * 40}))
+    padded = bytes(formats.message("Hello", "text", {"../../a.zip": b"PK\x03\x04" * 3}))
+    start = mail.index(b"eCx5")  # x,y
+    damaged = mail[:start] + b"!!" + mail[start:]
+    cases = (
+        (mail, ""),
+        (damaged, "a.csv (its base64 is damaged)"),
+        (mail[: start + 200], "m.eml (the message is cut off"),
+        (padded, "a.zip (it is damaged or cut off"),
+    )
+    for data, said in cases:
+        (tmp_path / "m.eml").write_bytes(data)
+        notes = " ".join(load(tmp_path / "m.eml").notes)
+        assert said in notes if said else not notes
+
+
 def test_rows_that_a_database_has_in_its_log_are_told(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     database = sqlite3.connect(path)

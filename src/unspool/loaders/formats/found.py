@@ -54,6 +54,13 @@ class Link(NamedTuple):
     """Why not."""
 
 
+class Flaw(NamedTuple):
+    """What is not whole in a file, or in one inside of it, though it is read."""
+
+    name: str
+    why: str
+
+
 class Meter:
     """Counts what comes out of one file: what a header says of sizes is not believed.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.errors
 import email.header
 import email.parser
 import io
@@ -9,19 +10,25 @@ from collections.abc import Iterator
 from email.message import Message
 from typing import BinaryIO
 
-from .found import Inner, Text, whole
+from .found import Flaw, Inner, Text, whole
 from .html import readable
 
 HEADERS = ("From", "To", "Cc", "Date", "Subject", "Message-ID")
+_BASE64 = (
+    email.errors.InvalidBase64LengthDefect,
+    email.errors.InvalidBase64CharactersDefect,
+    email.errors.InvalidBase64PaddingDefect,
+)
+_CUT = (email.errors.CloseBoundaryNotFoundDefect, email.errors.StartBoundaryNotFoundDefect)
 _PARSER = email.parser.BytesParser()
 
 
-def eml(file: BinaryIO, name: str) -> Iterator[Text | Inner]:
+def eml(file: BinaryIO, name: str) -> Iterator[Text | Inner | Flaw]:
     """One message, then its attachments."""
     yield from _documents(_PARSER.parsebytes(whole(file)), "")
 
 
-def mbox(file: BinaryIO, name: str) -> Iterator[Text | Inner]:
+def mbox(file: BinaryIO, name: str) -> Iterator[Text | Inner | Flaw]:
     """Messages under their numbers, from 1, each with its attachments."""
     for number, data in enumerate(_split(file), 1):
         yield from _documents(_PARSER.parsebytes(data), str(number))
@@ -44,7 +51,7 @@ def _split(file: BinaryIO) -> Iterator[bytes]:
         yield b"".join(lines)
 
 
-def _documents(message: Message, name: str) -> Iterator[Text | Inner]:
+def _documents(message: Message, name: str) -> Iterator[Text | Inner | Flaw]:
     headers = {key: value for key in HEADERS if (value := _header(message, key))}
     head = "".join(f"{key}: {value}\n" for key, value in headers.items())
     metadata = {key.lower(): value for key, value in headers.items()}
@@ -54,8 +61,13 @@ def _documents(message: Message, name: str) -> Iterator[Text | Inner]:
     yield Text(name, f"{head}\n{_body(message)}", metadata)
     for named, part in files:
         payload = part.get_payload(decode=True)
+        inside = f"{name}/{named}".lstrip("/")
         if isinstance(payload, bytes):
-            yield Inner(f"{name}/{named}".lstrip("/"), io.BytesIO(payload), named)
+            yield Inner(inside, io.BytesIO(payload), named)
+        if any(isinstance(defect, _BASE64) for defect in part.defects):
+            yield Flaw(inside, "its base64 is damaged")
+    if any(isinstance(defect, _CUT) for one in message.walk() for defect in one.defects):
+        yield Flaw(name, "the message is cut off: its last part has no end")
 
 
 def _header(message: Message, key: str) -> str:
@@ -109,4 +121,5 @@ def _file_name(part: Message) -> str:
         raw = part.get_filename()
     except (ValueError, TypeError, LookupError):
         return "attachment"
-    return " ".join(str(raw).replace("/", "_").split()) if raw else ""
+    # One that begins with a dot is no hidden file, to whoever was sent it.
+    return " ".join(str(raw).replace("/", "_").split()).lstrip(".") if raw else ""

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 
 from . import html, kinds, mail, office, packed, pdf, tables
 from .chosen import Chosen
-from .found import LONGEST_PIECE, Inner, Link, Meter, Metered, Text, Unreadable, seekable
+from .found import LONGEST_PIECE, Flaw, Inner, Link, Meter, Metered, Text, Unreadable, seekable
 from .xmlish import Package
 
 MOST_LEVELS = 5
@@ -92,6 +92,10 @@ class Answer:
         for found in self._reader(kind, added)(rest, like):
             if isinstance(found, Inner):
                 self._inner(found, name, level)
+                continue
+            if isinstance(found, Flaw):
+                own = f"{name}/{found.name}" if found.name else name
+                self.send({"op": "lost", "name": own, "why": found.why})
                 continue
             if isinstance(found, Link):
                 self._link(found, name)

@@ -110,6 +110,17 @@ def test_the_lines_that_an_answer_rests_on_are_cited(tmp_path: Path) -> None:
     assert 0.5 < result["coverage"] <= 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems want UTF-8")
+def test_a_name_that_is_no_utf8_is_cited_in_one_form(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.txt")
+    path.write_text("The code of the vault is 4711.\n")
+    with ScriptedServer(["```repl\nsearch('code')\n```", "```repl\nFINAL('4711')\n```"]) as server:
+        asked = [*asking(server, path), "--cite"]
+        asked[1] = "Which code?"
+        done = unspool(*asked, home=tmp_path, OPENAI_API_KEY="k")
+    assert done.stdout == f"4711\n\n{tmp_path}/caf\\xe9.txt:1: The code of the vault is 4711.\n"
+
+
 def test_an_answer_over_a_file_that_was_changed_meanwhile_comes_all_the_same(
     tmp_path: Path,
 ) -> None:

@@ -14,9 +14,14 @@ from unspool.loaders.sources import names_files
 def origin_of(source: Any) -> Mapping[str, Any]:
     """Where a context can be read again; empty when it is in memory alone, or came by a pipe."""
     origin = _named(source)
-    if any(Path(one).is_fifo() for one in origin.get("paths", ())):
-        return {}
-    return origin
+    return {} if any(map(_is_pipe, origin.get("paths", ()))) else origin
+
+
+def _is_pipe(path: str) -> bool:
+    try:
+        return Path(path).is_fifo()
+    except (OSError, ValueError):  # no path at all: whoever reads it tells
+        return False
 
 
 def _named(source: Any) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -138,6 +139,29 @@ def test_slices_and_characters(
         if start is not None:
             assert outcome(lambda: big[start]) == outcome(lambda: text[start])
         assert (len(big), bool(big), list(big)) == (len(text), bool(text), list(text))
+
+
+@given(texts=texts, start=places, stop=places, pattern=st.sampled_from(PATTERNS))
+def test_what_needs_all_of_a_text_takes_slices(
+    texts: Any, start: int | None, stop: int | None, pattern: str
+) -> None:
+    """Of what stays in the file, it is refused."""
+    with texts as (big, text):
+        mine, real = patterns.compile(pattern), re.compile(pattern)
+        piece, expected = big[start:stop], text[start:stop]
+        for do in (
+            lambda regex, given: given.lower(),
+            lambda regex, given: given.upper(),
+            lambda regex, given: f"<{given}>",
+            lambda regex, given: f"{given:>9}",
+            lambda regex, given: regex.sub("-", given),
+            lambda regex, given: regex.subn("-", given, 2),
+        ):
+            if isinstance(piece, BigText):
+                with pytest.raises(TooLarge):
+                    do(mine, piece)
+            else:
+                assert do(mine, piece) == do(real, expected)
 
 
 @given(texts=texts, word=short, start=places, end=places)

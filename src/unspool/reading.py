@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from unspool import events
-from unspool.context.locate import Locator
+from unspool.context.locate import DIGITS, Locator
 from unspool.context.source import Context
 from unspool.context.whole import Whole
 from unspool.counted import Counted, is_number, lines_counted
@@ -31,15 +31,13 @@ LINE_CHARS = 400
 MOST_FACTS = 200
 MOST_PLACES = 200
 """Of one fact that are weighed."""
-COUNT_DIGITS = 12
-"""Nobody counts further."""
 RARE = 3
 """Places in the whole context that a fact may have where no model has read any."""
 QUOTED_CHARS = 12
 QUESTION_CHARS = 40
 """A question of so many is found by chance nowhere in the text."""
 _QUOTED = re.compile(r"[\"“‘']([^\"“”‘’'\n]{12,400})[\"”’']")
-_CITED = re.compile(r"(?:([^\s\[\](),;]+):|\bline )(\d{1,12})\b")
+_CITED = re.compile(rf"(?:([^\s\[\](),;]+):|\bline )(\d{{1,{DIGITS}}})\b")
 _WORD = re.compile(r"\w{3,}")
 _COMMON = frozenset(
     "about all also and any are been but can could did does for from had has have her his how into"
@@ -275,7 +273,7 @@ class Behind:
     def _matched(self, counts: list[str]) -> Iterator[tuple[int, int]]:
         """The lines that code has counted, where their number says which they are."""
         for count in (count.replace(",", "") for count in counts):
-            if count.isdigit() and len(count) <= COUNT_DIGITS:
+            if count.isdigit() and len(count) <= DIGITS:
                 patterns = self._counted.patterns
                 yield from lines_counted(patterns, int(count), self._whole, MOST_SPANS)
 

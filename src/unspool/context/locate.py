@@ -15,7 +15,9 @@ LEAST_CHARS = 8
 """A shorter text may come from anywhere."""
 SCANNED_CHARS = 4_000_000_000
 """Gone through for short pieces that stand alone, before the rest is left unfound."""
-_HIT = re.compile(r"(?m)^\[(?:(?P<name>.+) )?line (?P<line>\d{1,12})\] (?P<text>.+)$")
+DIGITS = 12
+"""Nobody counts lines further."""
+_HIT = re.compile(rf"(?m)^\[(?:(?P<name>.+) )?line (?P<line>\d{{1,{DIGITS}}})\] (?P<text>.+)$")
 _BREAK = re.compile(r"\r?\n|\\n|\\r")
 _QUOTES = "[]()\"' ,\t\r"
 

@@ -8,7 +8,7 @@ import collections
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from unspool.engine.strategies.conditions import asked, condition, fields_of, names, taken, whole
@@ -28,6 +28,8 @@ LONG = 5
 """Letters from which on a word of the question may be a condition, capital or not."""
 LONGEST = 4_000
 """Characters of a line of which a part may be taken: of longer ones, all of it is."""
+SENTENCE = 5
+"""An answer of more words than that is a sentence."""
 SAMPLES = 3
 """Lines that a model is asked about, to see what is to be taken of all."""
 COPY = "Copy it from the text word for word, and write nothing else."
@@ -87,7 +89,6 @@ class Steps:
         self._shown: dict[str, None] = {}
         self._hops: dict[str, list[str]] = {}
         self._warned: set[str] = set()
-        self._alone: dict[str, int] = {}
         self.found: list[str] = []
 
     def look(self, *wanted: str) -> None:
@@ -112,43 +113,39 @@ class Steps:
         known = ["\n".join(map(_unplaced, self._lines_with(thing, 4))) for thing in things]
         if not all(known):
             return
-        pairs = list(zip(things, known))  # noqa: B905
+        pairs = list(zip(things, known))
         replies = self._each(pairs)
         [(kind, number)] = collections.Counter(map(_kind, replies)).most_common(1)
         if len(things) > number > 1 and 2 * number >= len(things):
             replies = [
                 reply if _kind(reply) == kind else self._alike(*pair, kind) or reply
-                for pair, reply in zip(pairs, replies)  # noqa: B905
+                for pair, reply in zip(pairs, replies)
             ]
-        for thing, reply, text in zip(things, replies, known):  # noqa: B905
+        for thing, reply, text in zip(things, replies, known):
             self._tell(f"{thing}: {reply}")
             if any(fact.lower() not in text.lower() for fact in _facts(reply)):
                 return
-        self._final("; ".join(f"{a}: {b}" for a, b in zip(things, replies)))  # noqa: B905
+        self._final("; ".join(f"{a}: {b}" for a, b in zip(things, replies)))
 
     def _each(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
         """What a model says of things, each from the lines that name it."""
         ask = f"{{}}\n\n{self._question}\n\nAnswer for {{}} alone. {COPY}"
         said = self._ask_all([ask.format(text, thing) for thing, text in pairs])
         replies = [str(one).strip().strip(".") for one in said]
-        return [whole(text, one) if one in text else one for (_, text), one in zip(pairs, replies)]  # noqa: B905
+        return [whole(text, one) if one in text else one for (_, text), one in zip(pairs, replies)]
 
     def _alike(self, thing: str, text: str, kind: str) -> str:
         """What a model chooses for a thing, of all of that kind that its lines have."""
         found = dict.fromkeys(one.rstrip(".") for one in WORD.findall(text))
         options = [one for one in found if _kind(one) == kind and one not in thing]
-        if len(options) < 2:
-            return "".join(options)
-        ask = f"{self._question}\n\nAnswer for {thing} alone."
-        [said] = self._ask_each([text], ask, schema={"type": "string", "enum": options})
-        return str(said)
+        return self._one_of(options, text, f"{self._question}\n\nAnswer for {thing} alone.")
 
     def count(self, *where: str) -> None:
         """Counts the lines that fulfil all conditions."""
-        where = tuple(self._asked_for(where))
-        self.found = self._chosen(where)
+        where = self._asked_for(where)
+        self.found, alone = self._chosen(where)
         self._tell(f"{len(self.found):,} lines fulfil all of: {', '.join(where)}.")
-        if not self.found and (strange := self._strange(where)):
+        if not self.found and (strange := self._strange(alone)):
             if not self._afresh():
                 self._tell(f"No line has {strange!r}, and the question does not ask for it.")
         elif self._doubtful(where, "number"):
@@ -160,16 +157,16 @@ class Steps:
     def collect(self, *where: str) -> None:
         """Takes of each line that fulfils all conditions what the question asks for. A model
         says of a few lines what that is; the rest follows from where it stands in them."""
-        where = tuple(self._asked_for(where))
-        chosen = self._chosen(where)
+        where = self._asked_for(where)
+        chosen, _ = self._chosen(where)
         lines = [line for line in chosen if len(line) <= LONGEST]
         few = [lines[len(lines) * at // SAMPLES] for at in range(min(SAMPLES, len(lines)))]
         ask = (
             f"\n\nThis is one of many lines. {self._question}\nOf this line alone, that is: {COPY}"
         )
         said = self._items(few, ask)
-        asked = self._question.lower()
-        pairs = [(line, one) for line, one in zip(few, said) if one.lower() not in asked]  # noqa: B905
+        question = self._question.lower()
+        pairs = [(line, one) for line, one in zip(few, said) if one.lower() not in question]
         if said and not pairs:  # all the lines have that
             pairs = [(line, self._choice(line, ask)) for line in few]
         found = taken(lines, pairs) if len(lines) >= 0.95 * len(chosen) else []
@@ -186,11 +183,16 @@ class Steps:
 
     def _choice(self, line: str, ask: str) -> str:
         """What a model chooses of a line's fields, without those that the question names."""
-        asked = self._question.lower()
-        fields = [one for one in fields_of(line) if one.lower() not in asked]
-        if len(fields) < 2:
-            return "".join(fields)
-        [said] = self._ask_each([line], ask.strip(), schema={"type": "string", "enum": fields})
+        question = self._question.lower()
+        fields = [one for one in fields_of(line) if one.lower() not in question]
+        return self._one_of(fields, line, ask.strip())
+
+    def _one_of(self, options: Sequence[str], text: str, ask: str) -> str:
+        """What a model chooses of the options for a text; it is not asked where there is no
+        choice."""
+        if len(options) < 2:
+            return "".join(options)
+        [said] = self._ask_each([text], ask, schema=_enum(options))
         return str(said)
 
     def label(self, ask: str, options: Sequence[str], wanted: str = "") -> None:
@@ -201,7 +203,7 @@ class Steps:
                 f"There are more than {MOST_READ:,} lines, too many to read each: use count."
             )
             return
-        replies = self._ask_each(lines, ask, schema={"type": "string", "enum": list(options)})
+        replies = self._ask_each(lines, ask, schema=_enum(options))
         self.found = [str(one) for one in replies]
         counts = collections.Counter(self.found)
         self._tell(", ".join(f"{name}: {number:,}" for name, number in counts.most_common()))
@@ -228,10 +230,10 @@ class Steps:
     def _afresh(self) -> bool:
         """Ends with what a model reads in the lines above, which it sees without all else: what
         it has said may be of the examples. Once, and where the lines have what it reads."""
-        lines = "\n".join(map(_unplaced, self._shown))
         if "afresh" in self._warned:
             return False
         self._warned.add("afresh")
+        lines = "\n".join(map(_unplaced, self._shown))
         said = "".join(self._items([lines], f"\n\n{self._question}\n{COPY}")).strip(".")
         found = re.search(",?".join(map(re.escape, said)), lines, re.I)  # 1874 for 1,874
         if not said or not found or self._is_echo(said):
@@ -259,11 +261,7 @@ class Steps:
         if sure or not all(set(names(_unplaced(one))) - {text} for one in saying):
             return False
         told = f"{text[:80]!r} is said of another. What the question asks about:"
-        if not self._once("elsewhere", told):
-            return False
-        for line in about[:OTHERS]:
-            self._tell(line)
-        return True
+        return self._once("elsewhere", told, about[:OTHERS])
 
     def _more_of(self, name: str) -> bool:
         """Shows, of what was found, what else the text says: the question may ask for that."""
@@ -277,10 +275,9 @@ class Steps:
         told = f"The text says more of {name!r}. If the question asks for that, answer with it:"
         if wanted:
             told = f"{name!r} is only on the way. The question asks for {wanted!r}. Answer with it:"
-        if not (self._once(f"more of {name}", told) or (wanted and self._once(wanted, told))):
+        keys = [f"more of {name}", *([wanted] if wanted else [])]
+        if not any(self._once(key, told, lines) for key in keys):
             return False
-        for line in lines:
-            self._tell(line)
         self._shown.update(dict.fromkeys(lines))
         return True
 
@@ -290,8 +287,8 @@ class Steps:
         question = self._question.replace(name, "")
         words = re.findall(r"\w+", " ".join(lines).lower())
         before = [line.lower() for line in self._shown if name in line and line not in lines]
-        asked: list[str] = re.findall(r"[^\W\d_]{4,}", question.lower())
-        for word in asked:
+        asked_for: list[str] = re.findall(r"[^\W\d_]{4,}", question.lower())
+        for word in asked_for:
             known = word in COMMON or any(word in line for line in before)
             if before and word in words and not known:
                 return word
@@ -299,8 +296,8 @@ class Steps:
 
     def _next_hop(self, line: str) -> list[str]:
         """Lines about what a line names and the question does not, where there are few."""
-        asked, line = self._question.lower(), _unplaced(line)
-        unasked = [one for one in names(f"- {line}") if one.lower() not in asked]
+        question, line = self._question.lower(), _unplaced(line)
+        unasked = [one for one in names(f"- {line}") if one.lower() not in question]
         rare = (
             name
             for name in unasked[:NAMES]
@@ -333,13 +330,14 @@ class Steps:
         for piece in self._chunks(1_000_000):
             yield from (line for line in str(piece).splitlines() if line.strip())
 
-    def _chosen(self, where: Sequence[str]) -> list[str]:
-        """The lines that fulfil all conditions; says of each how many fulfil it alone."""
+    def _chosen(self, where: Sequence[str]) -> tuple[list[str], dict[str, int]]:
+        """The lines that fulfil all conditions; gives, and says, of each how many fulfil it
+        alone."""
         tests = [condition(one, self._units, self._question) for one in where]
-        alone = self._alone = dict.fromkeys(where, 0)
+        alone = dict.fromkeys(where, 0)
         lines = []
         for line in self._units():
-            passed = {one: bool(test(line)) for one, test in zip(where, tests)}  # noqa: B905
+            passed = {one: bool(test(line)) for one, test in zip(where, tests)}
             for one, holds in passed.items():
                 alone[one] += holds
             if all(passed.values()):
@@ -347,31 +345,30 @@ class Steps:
         if len(where) > 1 or not lines:
             for one, number in alone.items():
                 self._tell(f"{one}: {number:,} lines")
-        return lines
+        return lines, alone
 
-    def _strange(self, where: Sequence[str]) -> str:
+    def _strange(self, alone: Mapping[str, int]) -> str:
         """A condition that no line fulfils and that has no word of the question."""
-        unasked = (one for one in where if not self._is_asked(one))
-        return next((one for one in unasked if not self._alone[one]), "")
+        unfulfilled = (one for one, number in alone.items() if not number)
+        return next((one for one in unfulfilled if not self._is_asked(one)), "")
 
-    def _asked_for(self, where: Sequence[str]) -> Sequence[str]:
+    def _asked_for(self, where: tuple[str, ...]) -> tuple[str, ...]:
         """Conditions without those that have no word of the question and that a model, asked
         about each alone, does not find in it: they are of lines that were shown."""
         unasked = [one for one in where if not self._is_asked(one)]
         if not unasked or len(unasked) == len(where) or self._ask_all is None:
             return where
         prompts = [MEANT.format(self._question, one) for one in unasked]
-        said = self._ask_all(prompts, schema={"type": "string", "enum": ["yes", "no"]})
-        dropped = [one for one, reply in zip(unasked, said) if reply == "no"]  # noqa: B905
+        said = self._ask_all(prompts, schema=_enum(["yes", "no"]))
+        dropped = [one for one, reply in zip(unasked, said) if reply == "no"]
         if dropped:
             self._tell(f"Left out, for the question does not ask for it: {', '.join(dropped)}.")
-        return [one for one in where if one not in dropped]
+        return tuple(one for one in where if one not in dropped)
 
     def _is_asked(self, condition: str) -> bool:
         """Whether a condition has a word of the question, or one that begins like it."""
-        asked = re.findall(r"\w+", self._question.lower())
-        words = re.findall(r"\w+", condition.lower())
-        return any(one[:LONG] == word[:LONG] for word in words for one in asked)
+        begun = {word[:LONG] for word in re.findall(r"\w+", self._question.lower())}
+        return any(word[:LONG] in begun for word in re.findall(r"\w+", condition.lower()))
 
     def _doubtful(self, where: Sequence[str], kind: str) -> bool:
         """Warns, once of each kind, where lines may not be those that were asked for."""
@@ -407,13 +404,20 @@ class Steps:
             self._tell(line)
         return new
 
-    def _once(self, key: str, text: str) -> bool:
-        """Says a warning the first time that it is due, and whether it did."""
+    def _once(self, key: str, text: str, lines: Iterable[str] = ()) -> bool:
+        """Says a warning, and the lines that it is about, the first time that it is due, and
+        whether it did."""
         if key in self._warned:
             return False
         self._warned.add(key)
-        self._tell(text)
+        for one in (text, *lines):
+            self._tell(one)
         return True
+
+
+def _enum(options: Sequence[str]) -> dict[str, Any]:
+    """The form of a reply that is one of the options."""
+    return {"type": "string", "enum": list(options)}
 
 
 def _unplaced(line: str) -> str:
@@ -425,7 +429,7 @@ def _kind(text: str) -> str:
     have figures and are a name or a sentence."""
     if not any(map(str.isalpha, text)):
         return re.sub(r"[\d,]+", "0", text)
-    return f"{any(map(str.isdigit, text))} {len(text.split()) > LONG}"
+    return f"{any(map(str.isdigit, text))} {len(text.split()) > SENTENCE}"
 
 
 def _facts(text: str) -> list[str]:

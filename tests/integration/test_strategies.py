@@ -61,7 +61,7 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
 
 def told(server: ScriptedServer, number: int) -> str:
     """All that a request says, but for what the model itself has said."""
-    messages = server.requests[number].messages
+    messages = after(server)[number].messages
     return "\n".join(str(one["content"]) for one in messages if one["role"] != "assistant")
 
 
@@ -175,13 +175,14 @@ def test_a_model_that_writes_no_code_is_given_steps_and_then_nothing_to_write_at
     assert len(roots) == 6
     assert '"do": "look"' in str(roots[3].messages[0]["content"])
     assert "Sunniva Moe" in str(roots[3].messages[-1]["content"]), "the nearest lines are shown"
-    assert [turn.number for turn in result.turns] == list(range(1, 8))
+    assert [turn.number for turn in result.turns] == list(range(1, 9))
 
 
 def test_a_model_that_stumbles_over_code_may_take_steps_well(known: Known) -> None:
     known()
     script = [NO_CODE, cell("print(1"), cell("1/0"), step("answer", text="Sunniva Moe")]
-    result, _ = solve(script, SHORT, question="Who keeps the lighthouse at Ramsund?")
+    question = "Who keeps the lighthouse at Ramsund?"
+    result, _ = solve(script, SHORT, question=question, sub="Unknown")
     assert ways(result, "rlm", "guided") == "Sunniva Moe"
     assert any("Sunniva Moe" in span.text for span in result.evidence)
 
@@ -292,10 +293,32 @@ def test_turns_end_a_run_on_whatever_way_it_is(known: Known) -> None:
 # Steps
 
 
+READ = "Copy only the words that answer this"
+
+
 def guided(
-    script: list[str], question: str, context: Any = LOG, **options: Any
+    script: list[str],
+    question: str,
+    context: Any = LOG,
+    *,
+    sub: Any = None,
+    copies: str = "Unknown",
+    **options: Any,
 ) -> tuple[Result, ScriptedServer]:
-    return solve(script, context, question=question, mode="guided", **options)
+    """A guided run. `copies` is the reply to the first reading of the lines about what the
+    question names."""
+
+    def reads(request: ChatRequest) -> Any:
+        if READ in request.last:
+            return copies
+        return sub(request) if callable(sub) else sub or ""
+
+    return solve(script, context, question=question, mode="guided", sub=reads, **options)
+
+
+def after(server: ScriptedServer) -> list[ChatRequest]:
+    """The requests but for that first reading."""
+    return [request for request in server.requests if READ not in request.last]
 
 
 def test_a_step_shows_lines_and_an_answer_ends(known: Known) -> None:
@@ -314,8 +337,8 @@ def test_a_model_that_looks_for_what_it_sees_is_brought_to_answer(known: Known) 
     question = "Who keeps the lighthouse at Ramsund?"
     result, server = guided([look, look, step("answer", text="Sunniva Moe")], question, SHORT)
     assert ways(result, "guided") == "Sunniva Moe"
-    assert "Ramsund is kept by Sunniva Moe" in server.requests[1].last.split("all there is")[0]
-    bodies = [request.body for request in server.requests]
+    assert "Ramsund is kept by Sunniva Moe" in after(server)[1].last.split("all there is")[0]
+    bodies = [request.body for request in after(server)]
     steps = ["look" in json.dumps(body["response_format"]) for body in bodies]
     assert steps == [True, True, False]
     assert bodies[2]["temperature"] == 0
@@ -330,7 +353,7 @@ def test_an_answer_that_no_line_has_is_not_the_end(known: Known) -> None:
     question = "Where was Sunniva Moe born?"
     result, server = guided(script, question, SHORT, sub=Reply("In Oslo"))
     assert ways(result, "guided") == "Vik"
-    assert "'Bergen'" in server.requests[2].last
+    assert "'Bergen'" in after(server)[2].last
     result, server = guided(script, question, SHORT, max_depth=0)
     assert ways(result, "guided") == "Vik"
 
@@ -342,7 +365,7 @@ def test_what_is_of_the_examples_is_asked_again_without_them(known: Known) -> No
         [step("answer", text="Ruth Okafor")], question, SHORT, sub=Reply("vik.")
     )
     assert ways(result, "guided") == "Vik"
-    assert server.requests[1].last.startswith("The lighthouse at Ramsund")
+    assert after(server)[1].last.startswith("The lighthouse at Ramsund")
     for nothing in ("None", "Sunniva Moe"):
         result, _ = guided([step("answer", text=nothing)], question, SHORT, sub=Reply("Vik"))
         assert ways(result, "guided") == "Vik"
@@ -353,7 +376,7 @@ def test_what_is_of_the_examples_is_asked_again_without_them(known: Known) -> No
     assert ways(result, "guided") == "51,215"
     result, server = guided([strange, step("answer", text="51,215")], question, mill, max_depth=0)
     assert ways(result, "guided") == "51,215"
-    assert "the question does not ask for it" in server.requests[1].last
+    assert "the question does not ask for it" in after(server)[1].last
 
 
 COURIERS = "\n".join(
@@ -371,8 +394,8 @@ def test_a_name_on_the_way_is_not_yet_the_answer(known: Known) -> None:
     question = "Where is the home of whoever carries the parcel WJ-7?"
     result, server = guided([first, first, step("answer", text="Tarhaven")], question, COURIERS)
     assert ways(result, "guided") == "Tarhaven"
-    assert "only on the way. The question asks for 'home'" in server.requests[1].last
-    assert "only on the way" in server.requests[2].last
+    assert "only on the way. The question asks for 'home'" in after(server)[1].last
+    assert "only on the way" in after(server)[2].last
     result, _ = guided([first] * 2, "Who was handed the parcel WJ-7?", COURIERS)
     assert ways(result, "guided") == "Cosimo Berg"
 
@@ -382,11 +405,12 @@ def test_what_is_said_of_another_is_asked_about_again(known: Known) -> None:
     book = "In the granary's book Ost{} Farm has {},000 bushels."
     farms = "\n".join(book.format(n, n + 7) for n in range(40))
     farms += "\n800,111 bushels were brought by Tar Farm."
+    farms += "".join(f"\nTar Farm paid its rent in {1900 + n}." for n in range(8))
     script = [step("answer", text="9,000"), step("answer", text="800,111")]
     question = "With which sum of bushels is Tar Farm in the granary's book?"
     result, server = guided(script, question, farms)
     assert ways(result, "guided") == "800,111"
-    assert "'9,000' is said of another" in server.requests[1].last
+    assert "'9,000' is said of another" in after(server)[1].last
 
 
 def test_what_the_question_says_itself_is_no_item_of_a_list(known: Known) -> None:
@@ -405,7 +429,7 @@ def test_what_the_question_says_itself_is_no_item_of_a_list(known: Known) -> Non
     assert ways(result, "guided") == [f"{n + 1000}-QX" for n in range(1, 400, 2)]
     result, server = guided(script * 2, question, "\n".join(rows), max_depth=0)
     assert ways(result, "guided") == rows[1::2], "no model reads lines: they are given whole"
-    assert {one.model for one in server.requests} == {"root"}
+    assert {one.model for one in after(server)} == {"root"}
 
 
 def test_a_condition_that_was_forgotten_is_named(known: Known) -> None:
@@ -419,7 +443,7 @@ def test_a_condition_that_was_forgotten_is_named(known: Known) -> None:
     question = "How many lines of guests on floor two with paid No have nights above 5?"
     result, server = guided(script, question)
     assert ways(result, "guided") == len(wanted)
-    assert "'No'" in server.requests[1].last or "'5'" in server.requests[1].last
+    assert "'No'" in after(server)[1].last or "'5'" in after(server)[1].last
 
 
 def test_a_condition_that_nobody_asked_for_is_left_out(known: Known) -> None:
@@ -432,7 +456,7 @@ def test_a_condition_that_nobody_asked_for_is_left_out(known: Known) -> None:
     rooms = step("count", where=["paid=yes", "room=3"])
     result, server = guided([rooms], "How many guests have paid?", sub=reads)
     assert ways(result, "guided") == 100
-    assert len(server.requests) == 2
+    assert len(after(server)) == 2
     result, _ = guided([rooms], "How many guests of room 3 have paid?", sub=reads)
     assert ways(result, "guided") == sum("room=3" in row and "paid=yes" in row for row in ROWS)
 
@@ -447,19 +471,112 @@ def test_what_is_listed_of_a_few_lines_is_taken_of_all(known: Known) -> None:
     result, server = guided(script, "List all guests in room 3 that have paid yes.", sub=sub)
     wanted = [r.split("guest=")[1].split()[0] for r in ROWS if "room=3" in r and "paid=yes" in r]
     assert ways(result, "guided") == wanted
-    assert sum(one.model == "sub" for one in server.requests) < len(wanted)
+    assert sum(one.model == "sub" for one in after(server)) < len(wanted)
 
 
 BOTH = "Who keep the lighthouses at Korsnes and Ramsund? Name both."
+
+
+def test_what_a_question_names_is_read_before_all_else(known: Known) -> None:
+    known()
+    books = [f"The book of Anna Ost{n} is kept at shelf {n}{n}." for n in range(40)]
+    text = "\n".join([*books, *COURIERS.splitlines()])
+    question = "Where is the home of whoever carries the parcel WJ-7?"
+
+    def sub(request: ChatRequest) -> str:
+        assert "Cosimo Berg is a narrow house" in request.last, "and what these lines name"
+        assert "Holm" not in request.last, "nothing of others"
+        return "Tarhaven"
+
+    result, server = solve([], text, question=question, mode="guided", sub=sub)
+    assert ways(result, "guided") == "Tarhaven"
+    assert [one.model for one in server.requests] == ["sub"]
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "shown"),
+    [
+        ("The inn at Korsnes is old.\nIt has 12 rooms.\n", "When was Korsnes full?", "It has 12"),
+        (
+            "and so the inn that\nstands at Korsnes was full on\nthe third of May 1904.\n",
+            "When was the inn at Korsnes full?",
+            "the inn that stands at Korsnes was full on the third of May 1904.",
+        ),
+        (
+            '{"at": "09:12", "by": "Bo", "note": "the inn at Korsnes was full in 1904"}\n',
+            "When was the inn at Korsnes full?",
+            "Text:\nthe inn at Korsnes was full in 1904\n",
+        ),
+    ],
+)
+def test_of_a_line_what_belongs_to_it_is_read_and_no_more(
+    known: Known, text: str, question: str, shown: str
+) -> None:
+    known()
+    text += LOG
+    _, server = guided([step("answer", text="1904")] * 4, question, text)
+    assert shown in next(one.last for one in server.requests if READ in one.last)
+
+
+def test_what_repeats_the_question_or_has_no_figures_is_chosen_anew(known: Known) -> None:
+    known()
+    text = "Halvard Lie saw to the lamp of Korsnes until 4 June 1874.\n" + LOG
+
+    def sub(said: str, chosen: str) -> Callable[[ChatRequest], str]:
+        def reply(request: ChatRequest) -> str:
+            if "response_format" not in request.body:
+                return said
+            options = str(request.body["response_format"])
+            assert chosen in options
+            assert "Korsnes" not in options
+            return json.dumps({"value": chosen})
+
+        return reply
+
+    for question, said, right in (
+        ("Who saw to the lamp of Korsnes?", "Korsnes", HALVARD),
+        ("When was Korsnes without its lamp?", HALVARD, "4 June 1874"),
+    ):
+        result, _ = solve([], text, question=question, mode="guided", sub=sub(said, right))
+        assert ways(result, "guided") == right
+
+
+def test_a_word_of_the_question_is_added_where_conditions_leave_out_nothing(
+    known: Known,
+) -> None:
+    known()
+    rows = [f"{'store' if n % 3 else 'cache'}::case_{n + 1000} in {n} ms" for n in range(300)]
+
+    def reads(request: ChatRequest) -> str:
+        return str(re.findall(r"case_\d{4}", request.last)[0])
+
+    question = "List the names (case_ and a number) of all cases of the suite store."
+    result, _ = guided([step("list", where=["case_"])], question, "\n".join(rows), sub=reads)
+    assert ways(result, "guided") == [f"case_{n + 1000}" for n in range(300) if n % 3]
+
+
+def test_a_sign_that_the_question_speaks_of_belongs_to_what_is_listed(known: Known) -> None:
+    known()
+    rows = [f"claim #W{n + 100} in {'Ost' if n % 2 else 'West'} county" for n in range(200)]
+
+    def reads(request: ChatRequest) -> str:
+        return str(re.findall(r"W\d{3}", request.last)[0])
+
+    for asks, sign in (("numbers (# and what follows)", "#"), ("numbers", "")):
+        question = f"What are the {asks} of the claims in Ost county?"
+        script = [step("list", where=["Ost county"])]
+        result, _ = guided(script, question, "\n".join(rows), sub=reads)
+        assert ways(result, "guided") == [f"{sign}W{n + 100}" for n in range(200) if n % 2]
 
 
 def test_things_that_a_question_lists_are_asked_about_one_by_one(known: Known) -> None:
     known()
 
     def sub(request: ChatRequest) -> str:
-        return HALVARD if "Answer for Korsnes" in request.last else "Sunniva Moe"
+        assert not ("Korsnes" in request.last and "Ramsund" in request.last), "each by itself"
+        return HALVARD if "Korsnes" in request.last else "Sunniva Moe"
 
-    result, server = guided([], BOTH, SHORT, sub=sub)
+    result, server = solve([], SHORT, question=BOTH, mode="guided", sub=sub)
     assert ways(result, "guided") == "Korsnes: Halvard Lie; Ramsund: Sunniva Moe"
     assert {one.model for one in server.requests} == {"sub"}
 
@@ -479,7 +596,7 @@ def test_of_answers_to_several_things_one_that_is_unlike_is_chosen_anew(known: K
     odd = {"backlog_size": "2.85", "most_depth": "most_depth"}
 
     def reads(request: ChatRequest) -> str:
-        thing = request.last.partition("Answer for ")[2].split()[0]
+        [thing] = [name for name in limits if name in request.last]
         if "response_format" in request.body:
             assert str(limits[thing]) in str(request.body["response_format"])
             return json.dumps({"value": str(limits[thing])})
@@ -488,7 +605,8 @@ def test_of_answers_to_several_things_one_that_is_unlike_is_chosen_anew(known: K
     question = (
         "What values do these settings have: window_ms, most_retries, backlog_size and most_depth?"
     )
-    result, server = guided([], question, "\n".join(rows + ROWS), sub=reads)
+    text = "\n".join(rows + ROWS)
+    result, server = solve([], text, question=question, mode="guided", sub=reads)
     expected = "; ".join(f"{name}: {value}" for name, value in limits.items())
     assert ways(result, "guided") == expected
     assert len(server.requests) == 6
@@ -499,7 +617,7 @@ def test_an_answer_about_one_of_them_that_its_lines_do_not_have_leads_to_steps(
 ) -> None:
     known()
     both = f"Korsnes: {HALVARD}, Ramsund: Sunniva Moe"
-    result, server = guided([step("answer", text=both)] * 2, BOTH, SHORT, sub="Bo Berg")
+    result, server = guided([step("answer", text=both)] * 2, BOTH, SHORT, copies="Bo Berg")
     assert ways(result, "guided") == both
     assert "Sunniva Moe" in str(server.requests[-1].messages)
 
@@ -650,7 +768,7 @@ def test_an_answer_of_steps_that_does_not_fit_is_sent_back(known: Known) -> None
     question = "When was the lighthouse at Ramsund of Vik built?"
     result, server = guided(script, question, SHORT, schema=int)
     assert ways(result, "guided") == 1874
-    assert "does not fit" in server.requests[1].last
+    assert "does not fit" in after(server)[1].last
 
 
 # Contexts of each kind

@@ -191,3 +191,19 @@ def test_a_line_has_fields(line: str, fields: list[str]) -> None:
 @given(st.text(max_size=80))
 def test_the_fields_of_any_line_are_parts_of_it(line: str) -> None:
     assert all(one and one in line for one in fields_of(line))
+
+
+@pytest.mark.parametrize(
+    ("question", "word"),
+    [("Which accounts are on the family plan?", "family"), ("Which are Polish?", "PL")],
+)
+def test_a_word_of_the_question_that_a_model_took_for_a_label_is_the_condition(
+    question: str, word: str
+) -> None:
+    rows = [
+        f"a{n}@x.example,{'family' if n < 20 else 'single'},{'PL' if n % 2 else 'GR'}"
+        for n in range(40)
+    ]
+    test = condition("family=PL", lambda: rows, question)
+    fulfil = [row for row in rows if test(row)]
+    assert fulfil == [row for row in rows if word in row]

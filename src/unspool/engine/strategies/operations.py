@@ -6,24 +6,30 @@ steps then call one object of it.
 
 import collections
 import itertools
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from unspool.engine.strategies.conditions import asked, condition, fields_of, names, taken, whole
+from unspool.engine.strategies.conditions import (
+    alone,
+    condition,
+    fields_of,
+    measured,
+    names,
+    offered,
+    sentence,
+    signed,
+    standing,
+    suits,
+    taken,
+    whole,
+)
+from unspool.engine.strategies.lines import OTHERS, RARE, SHOWN, Lines, unplaced
 
-SHOWN = 8
-"""Lines shown for one search."""
-OTHERS = 3
-"""Lines at most about what was found, where one is to be told of them."""
 MOST_READ = 3_000
 """Lines that are read one by one."""
 LOOKED_AT = 2_000
 """Of the lines that were chosen, to see what else tells them apart."""
-NAMES, HOPS, RARE = 16, 4, 6
-"""Names of one line that are tried, those that are followed, and in how many lines at most each
-of these may be."""
 LONG = 5
 """Letters from which on a word of the question may be a condition, capital or not."""
 LONGEST = 4_000
@@ -32,7 +38,18 @@ SENTENCE = 5
 """An answer of more words than that is a sentence."""
 SAMPLES = 3
 """Lines that a model is asked about, to see what is to be taken of all."""
+MANY, NEARLY_ALL = 50, 0.95
+"""Lines, and the share of all, from which on conditions tell nothing apart."""
 COPY = "Copy it from the text word for word, and write nothing else."
+READ = """Question: {0}
+
+Text:
+{1}
+
+{0}
+Copy only the words that answer this from the text, without the rest of the sentence."""
+READINGS = 3
+"""Times that what was read may lead to further lines."""
 ALL = "The lines above are all there is of it. If they have the answer, give it."
 COMMON = frozenset(
     "about been does from have into that their there this were what when where which whom whose"
@@ -66,30 +83,8 @@ NOTHING = re.compile(
 WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?![\w,])|\w[\w./'-]*")
 
 
-class Steps:
-    """One run's steps, over what its REPL has under these names; no models can be asked where
-    `ask_each` and `ask_all` are None."""
-
-    def __init__(
-        self,
-        context: Any,
-        question: str,
-        search: Callable[..., Any],
-        chunks: Callable[..., Any],
-        ask_each: Any,
-        ask_all: Any,
-        final: Callable[[Any], None],
-        tell: Callable[[str], None] = print,
-    ) -> None:
-        self._context, self._question = context, question
-        self._search, self._chunks = search, chunks
-        self._ask_each, self._ask_all = ask_each, ask_all
-        self._final, self._tell = final, tell
-        self._asks = asked(question)
-        self._shown: dict[str, None] = {}
-        self._hops: dict[str, list[str]] = {}
-        self._warned: set[str] = set()
-        self.found: list[str] = []
+class Steps(Lines):
+    """One run's steps."""
 
     def look(self, *wanted: str) -> None:
         """Shows the lines nearest to the first text, before them one or two with each of the
@@ -107,38 +102,77 @@ class Steps:
         if not self._show(lines):
             self._tell("\n".join([*lines[:1], ALL]))
 
+    def read(self, *named: str) -> None:
+        """Ends with what a model reads in the few lines about what the question names, and in
+        those about what these name, where that is borne out; else shows nothing. Among many
+        lines that are alike, a small model picks the wrong one."""
+        lines = self._few(named)
+        near = self._near(self._question, 2 * SHOWN)
+        lines.sort(key=lambda line: near.index(line) if line in near else len(near))
+        if not lines or not (self._asks == "text" or measured(self._question, lines)):
+            return
+        lines = [*lines[1:], lines[0], *self._next_hop(sentence(unplaced(lines[0]), named))]
+        for _ in range(READINGS):
+            about = [*named, *self._hops]
+            texts = [sentence(self._going_on(line), about) for line in lines]
+            [said] = self._copied([(self._question, texts)])
+            self._shown.update(dict.fromkeys(lines))
+            if not said:
+                break
+            if not self._more_of(said):
+                self._tell(said)
+                self._final(said)
+                return
+            lines = list(dict.fromkeys([*lines, *self._shown]))
+        self._shown.clear()
+
+    def _copied(self, asked: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+        """What a model copies for each question from its lines. What is not in them, or repeats
+        the question, is chosen anew among what they have."""
+        texts = ["\n".join(lines) for _, lines in asked]
+        prompts = [READ.format(question, text) for (question, _), text in zip(asked, texts)]
+        found = []
+        for (question, _), text, reply in zip(asked, texts, self._ask_all(prompts)):
+            said = str(reply).strip().strip("\"'.").strip()
+            if NOTHING.fullmatch(said):
+                found.append("")
+                continue
+            said = _as_in(text, said)
+            if not said or _echoes(said, question) or not suits(said, question):
+                options = [one for one in offered(text, question) if suits(one, question)]
+                said = self._one_of(options, text, question)
+            found.append(said)
+        return found
+
     def each(self, *things: str) -> None:
         """Answers for each of several things by itself, from the lines that name it. Answers to
         one question are alike: one that is not is chosen among what is."""
-        known = ["\n".join(map(_unplaced, self._lines_with(thing, 4))) for thing in things]
+        known = [
+            [sentence(unplaced(line), [thing]) for line in self._lines_with(thing, 4)]
+            for thing in things
+        ]
         if not all(known):
             return
-        pairs = list(zip(things, known))
-        replies = self._each(pairs)
+        asked = [(alone(self._question, thing), lines) for thing, lines in zip(things, known)]
+        replies = self._copied(asked)
+        pairs = [(thing, "\n".join(lines)) for thing, lines in zip(things, known)]
         [(kind, number)] = collections.Counter(map(_kind, replies)).most_common(1)
         if len(things) > number > 1 and 2 * number >= len(things):
             replies = [
                 reply if _kind(reply) == kind else self._alike(*pair, kind) or reply
                 for pair, reply in zip(pairs, replies)
             ]
-        for thing, reply, text in zip(things, replies, known):
+        for (thing, text), reply in zip(pairs, replies):
             self._tell(f"{thing}: {reply}")
-            if any(fact.lower() not in text.lower() for fact in _facts(reply)):
+            if not reply or any(fact.lower() not in text.lower() for fact in _facts(reply)):
                 return
         self._final("; ".join(f"{a}: {b}" for a, b in zip(things, replies)))
-
-    def _each(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
-        """What a model says of things, each from the lines that name it."""
-        ask = f"{{}}\n\n{self._question}\n\nAnswer for {{}} alone. {COPY}"
-        said = self._ask_all([ask.format(text, thing) for thing, text in pairs])
-        replies = [str(one).strip().strip(".") for one in said]
-        return [whole(text, one) if one in text else one for (_, text), one in zip(pairs, replies)]
 
     def _alike(self, thing: str, text: str, kind: str) -> str:
         """What a model chooses for a thing, of all of that kind that its lines have."""
         found = dict.fromkeys(one.rstrip(".") for one in WORD.findall(text))
         options = [one for one in found if _kind(one) == kind and one not in thing]
-        return self._one_of(options, text, f"{self._question}\n\nAnswer for {thing} alone.")
+        return self._one_of(options, text, alone(self._question, thing))
 
     def count(self, *where: str) -> None:
         """Counts the lines that fulfil all conditions."""
@@ -148,7 +182,7 @@ class Steps:
         if not self.found and (strange := self._strange(alone)):
             if not self._afresh():
                 self._tell(f"No line has {strange!r}, and the question does not ask for it.")
-        elif self._doubtful(where, "number"):
+        elif self._doubtful(where, "number", self.found):
             for line in self.found[:OTHERS]:
                 self._tell(line[:200])
         elif self._asks == "number":
@@ -159,6 +193,10 @@ class Steps:
         says of a few lines what that is; the rest follows from where it stands in them."""
         where = self._asked_for(where)
         chosen, _ = self._chosen(where)
+        if forgotten := self._forgotten(where, chosen):
+            self._tell(f"Nearly all lines do. Added, of the question: {', '.join(forgotten)}.")
+            where = (*where, *forgotten)
+            chosen, _ = self._chosen(where)
         lines = [line for line in chosen if len(line) <= LONGEST]
         few = [lines[len(lines) * at // SAMPLES] for at in range(min(SAMPLES, len(lines)))]
         ask = (
@@ -166,13 +204,14 @@ class Steps:
         )
         said = self._items(few, ask)
         question = self._question.lower()
+        said = [signed(line, one, question) for line, one in zip(few, said)]
         pairs = [(line, one) for line, one in zip(few, said) if one.lower() not in question]
         if said and not pairs:  # all the lines have that
             pairs = [(line, self._choice(line, ask)) for line in few]
         found = taken(lines, pairs) if len(lines) >= 0.95 * len(chosen) else []
         self.found = found or list(dict.fromkeys(chosen))
         self._tell(f"{len(self.found):,} found: {', '.join(self.found[:5])} ...")
-        if not self._doubtful(where, "list") and self._asks != "number":
+        if not self._doubtful(where, "list", chosen) and self._asks != "number":
             self._final(self.found)
 
     def _items(self, lines: Sequence[str], ask: str) -> list[str]:
@@ -193,7 +232,7 @@ class Steps:
         if len(options) < 2:
             return "".join(options)
         [said] = self._ask_each([text], ask, schema=_enum(options))
-        return str(said)
+        return said if said in options else ""
 
     def label(self, ask: str, options: Sequence[str], wanted: str = "") -> None:
         """Asks of each line which of the options it is, and counts."""
@@ -233,21 +272,18 @@ class Steps:
         if "afresh" in self._warned:
             return False
         self._warned.add("afresh")
-        lines = "\n".join(map(_unplaced, self._shown))
+        lines = "\n".join(map(unplaced, self._shown))
         said = "".join(self._items([lines], f"\n\n{self._question}\n{COPY}")).strip(".")
-        found = re.search(",?".join(map(re.escape, said)), lines, re.I)  # 1874 for 1,874
-        if not said or not found or self._is_echo(said):
+        said = _as_in(lines, said)
+        if not said or _echoes(said, self._question):
             return False
-        said = found[0]
         if not (self._elsewhere(said) or self._more_of(said)):
             self._final(said)
         return True
 
     def _is_echo(self, text: str) -> bool:
         """Whether an answer is what the question has said, and did not offer to choose."""
-        said = re.search(rf"(?<!\w){re.escape(text)}(?!\w)", self._question, re.I)
-        offered = re.search(r"\bor\b|\?.*\?", self._question)
-        return bool(said and any(map(str.isalpha, text)) and not offered)
+        return _echoes(text, self._question)
 
     def _elsewhere(self, text: str) -> bool:
         """Warns where what is answered stands in no line about what the question names, while
@@ -258,7 +294,7 @@ class Steps:
         facts = [fact.lower() for fact in _facts(text)] or [text.lower()]
         saying = [one for one in self._shown if any(fact in one.lower() for fact in facts)]
         sure = not about or any(one in about or one in hops for one in saying)
-        if sure or not all(set(names(_unplaced(one))) - {text} for one in saying):
+        if sure or not all(set(names(unplaced(one))) - {text} for one in saying):
             return False
         told = f"{text[:80]!r} is said of another. What the question asks about:"
         return self._once("elsewhere", told, about[:OTHERS])
@@ -294,41 +330,10 @@ class Steps:
                 return word
         return ""
 
-    def _next_hop(self, line: str) -> list[str]:
-        """Lines about what a line names and the question does not, where there are few."""
-        question, line = self._question.lower(), _unplaced(line)
-        unasked = [one for one in names(f"- {line}") if one.lower() not in question]
-        rare = (
-            name
-            for name in unasked[:NAMES]
-            if len(self._search(re.escape(name), RARE + 1, spans=True)) <= RARE
-        )
-        for name in itertools.islice(rare, HOPS):
-            others = [one for one in self._lines_with(name, OTHERS) if _unplaced(one) != line]
-            self._hops[name] = others
-        return [one for others in self._hops.values() for one in others][: SHOWN // 2]
-
     def _all_of(self, text: str) -> str:
         """The line that says something, where all that do are shown already; else nothing."""
         found = self._lines_with(text, SHOWN) if len(text) > 2 else []
         return found[0] if found and all(line in self._shown for line in found) else ""
-
-    def _near(self, text: str, limit: int) -> list[str]:
-        words = re.findall(r"\w[\w.:/-]*", text)
-        return list(self._search(words, limit)) if words else []
-
-    def _lines_with(self, text: str, limit: int) -> list[str]:
-        found = self._search(re.escape(text), limit)
-        return [line for line in found if text.lower() in line.lower()]
-
-    def _units(self) -> Iterator[str]:
-        """The lines of the context, or the items of a list."""
-        if isinstance(self._context, (list, tuple)):
-            for item in self._context:
-                yield item if isinstance(item, str) else json.dumps(item, default=str)
-            return
-        for piece in self._chunks(1_000_000):
-            yield from (line for line in str(piece).splitlines() if line.strip())
 
     def _chosen(self, where: Sequence[str]) -> tuple[list[str], dict[str, int]]:
         """The lines that fulfil all conditions; gives, and says, of each how many fulfil it
@@ -336,7 +341,9 @@ class Steps:
         tests = [condition(one, self._units, self._question) for one in where]
         alone = dict.fromkeys(where, 0)
         lines = []
+        self._seen = 0
         for line in self._units():
+            self._seen += 1
             passed = {one: bool(test(line)) for one, test in zip(where, tests)}
             for one, holds in passed.items():
                 alone[one] += holds
@@ -370,7 +377,7 @@ class Steps:
         begun = {word[:LONG] for word in re.findall(r"\w+", self._question.lower())}
         return any(word[:LONG] in begun for word in re.findall(r"\w+", condition.lower()))
 
-    def _doubtful(self, where: Sequence[str], kind: str) -> bool:
+    def _doubtful(self, where: Sequence[str], kind: str, lines: Sequence[str]) -> bool:
         """Warns, once of each kind, where lines may not be those that were asked for."""
         if not self.found:
             return self._once("none", "None. Copy the words of conditions from the lines above.")
@@ -379,40 +386,32 @@ class Steps:
             return self._once("kind", f"The question asks for {told}.")
         if len(self.found) == 1 and max(map(len, where), default=0) > 40:
             return self._once("one", "That is one line. If it says the answer, give it.")
-        left = list(itertools.islice(self._unused(where), OTHERS))
+        left = list(itertools.islice(self._unused(where, lines[:LOOKED_AT]), OTHERS))
         named = ", ".join(f"{word!r} (in {number:,} of these lines)" for word, number in left)
         told = f"The question also has {named}. If it is a condition, add it; else repeat this."
         return bool(left) and self._once("unused", told)
 
-    def _unused(self, where: Sequence[str]) -> Iterator[tuple[str, int]]:
+    def _forgotten(self, where: Sequence[str], chosen: Sequence[str]) -> list[str]:
+        """Words of the question that are conditions, where those that a model gave leave out
+        next to nothing: the words that all of some lines have."""
+        if len(chosen) < max(MANY, NEARLY_ALL * self._seen):
+            return []
+        words: list[str] = []
+        for word, _ in self._unused(where, chosen[:LOOKED_AT]):
+            left = [line for line in chosen if standing(word).search(line)]
+            words, chosen = ([*words, word], left) if left else (words, chosen)
+        return words
+
+    def _unused(self, where: Sequence[str], sample: Sequence[str]) -> Iterator[tuple[str, int]]:
         """Words of the question that some of the lines have, others do not, and no condition
         names: perhaps one was forgotten."""
-        said, sample = " ".join(where).lower(), self.found[:LOOKED_AT]
+        said = " ".join(where).lower()
         for word in dict.fromkeys(re.findall(r"[\w.:/-]*\w", self._question)):
             if word.lower() in said or not (_is_fact(word) or len(word) >= LONG):
                 continue
-            test = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)").search
-            number = sum(1 for line in sample if test(line))
+            number = sum(1 for line in sample if standing(word).search(line))
             if (1 if _is_fact(word) else RARE) <= number < 0.9 * len(sample):
                 yield word, number
-
-    def _show(self, lines: Iterable[str]) -> list[str]:
-        """Shows lines that were not shown before, and gives those."""
-        new = [line for line in dict.fromkeys(lines) if line not in self._shown]
-        self._shown.update(dict.fromkeys(new))
-        for line in new:
-            self._tell(line)
-        return new
-
-    def _once(self, key: str, text: str, lines: Iterable[str] = ()) -> bool:
-        """Says a warning, and the lines that it is about, the first time that it is due, and
-        whether it did."""
-        if key in self._warned:
-            return False
-        self._warned.add(key)
-        for one in (text, *lines):
-            self._tell(one)
-        return True
 
 
 def _enum(options: Sequence[str]) -> dict[str, Any]:
@@ -420,8 +419,18 @@ def _enum(options: Sequence[str]) -> dict[str, Any]:
     return {"type": "string", "enum": list(options)}
 
 
-def _unplaced(line: str) -> str:
-    return re.sub(r"^\[[^\]]*line \d+\] ", "", line)
+def _as_in(text: str, said: str) -> str:
+    """What is said as it stands in a text, with what belongs to its words: `1874` as `1,874`;
+    nothing, where it does not."""
+    found = re.search(",?".join(map(re.escape, said)), text, re.I) if said else None
+    return whole(text, found[0]) if found else ""
+
+
+def _echoes(said: str, question: str) -> bool:
+    """Whether that is what a question has said, and did not offer to choose."""
+    repeated = standing(said, re.I).search(question)
+    offers = re.search(r"\bor\b|\?.*\?", question)
+    return bool(repeated and any(map(str.isalpha, said)) and not offers)
 
 
 def _kind(text: str) -> str:

@@ -149,7 +149,7 @@ def _direct(spec: RunSpec, context: Context, parts: Parts) -> Rung:
 
 def _guided(spec: RunSpec, parts: Parts) -> list[Rung]:
     asks, calls = asked(spec.question), spec.max_depth > spec.depth
-    begin, each = steps.operations(calls=calls), steps.one_by_one(spec.question)
+    begin, at_once = steps.operations(calls=calls), steps.at_once(spec.question)
     chosen = Rung(
         "guided",
         _pack("guided", parts),
@@ -161,9 +161,9 @@ def _guided(spec: RunSpec, parts: Parts) -> list[Rung]:
         stumbles=3,
         says=steps.said,
     )
-    if not (each and calls and spec.limits.turns > 1):
+    if not (at_once and calls and spec.limits.turns > 1):
         return [chosen]
-    return [Rung("guided", chosen.pack, programme=(begin, each)), chosen]
+    return [Rung("guided", chosen.pack, programme=(begin, at_once)), chosen]
 
 
 def _pieces(spec: RunSpec, parts: Parts) -> Rung:

@@ -12,7 +12,7 @@ from typing import Any
 
 from unspool.engine.cells import Reply
 from unspool.engine.cells import parse as parse_code
-from unspool.engine.strategies.conditions import enumerated, names
+from unspool.engine.strategies.conditions import asked, enumerated, names
 from unspool.types import Observation
 
 _TEXT = {"type": "string"}
@@ -33,7 +33,7 @@ _ANSWER, _LOOK = _step("answer", text=_TEXT), _step("look", **{"for": _TEXT})
 _COUNT, _LIST = _step("count", where=_TEXTS), _step("list", where=_TEXTS)
 _LABEL = _step("label", ask=_TEXT, options=_TEXTS, count=_TEXT)
 
-_SOURCES = ("conditions.py", "operations.py")
+_SOURCES = ("conditions.py", "lines.py", "operations.py")
 _IMPORTED = re.compile(r"^from unspool\.\S+ import (?:\([^)]*\)|[^\n]*)\n", re.M)
 _PLACED = re.compile(r"\[[^\]]*\d\] ")
 """How lines of the text begin, where they are shown."""
@@ -66,10 +66,15 @@ def first_look(question: str) -> str:
     return f"steps.look({', '.join(map(repr, (question, *names(question))))})"
 
 
-def one_by_one(question: str) -> str:
-    """The cell that answers for each of the things that a question lists; empty: it lists none."""
-    listed = enumerated(question)
-    return f"steps.each({', '.join(map(repr, listed))})" if listed else ""
+def at_once(question: str) -> str:
+    """The cell that reads the lines about what a question names, or about each of the things
+    that it lists; empty: it names none."""
+    listed, named = enumerated(question), names(question)
+    if listed:
+        return f"steps.each({', '.join(map(repr, listed))})"
+    if not named or asked(question) == "list":
+        return ""
+    return f"steps.read({', '.join(map(repr, named))})"
 
 
 def read(text: str) -> Reply:

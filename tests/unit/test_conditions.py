@@ -207,3 +207,10 @@ def test_a_word_of_the_question_that_a_model_took_for_a_label_is_the_condition(
     test = condition("family=PL", lambda: rows, question)
     fulfil = [row for row in rows if test(row)]
     assert fulfil == [row for row in rows if word in row]
+
+
+def test_a_number_without_a_name_is_the_one_that_the_question_points_to() -> None:
+    rows = [f'10.0.0.{n} "GET /a{n}" 404 {n * 1000}' for n in range(20)]
+    question = "How many had more than 9000 bytes (the last number of the line)?"
+    test = condition("bytes > 9000", lambda: rows, question)
+    assert [row for row in rows if test(row)] == rows[10:]

@@ -189,6 +189,8 @@ def _compared_in(compared: "re.Match[str]", question: str) -> "Iterator[re.Patte
     if unit:
         strict = [rf"{pattern}\s?{units[0]}(?!\w)" for pattern in after]
         patterns = [*strict, rf"({NUMBER})\s?{units[0]}(?!\w)", *patterns]
+    if re.search(r"\blast (?:number|figure|field|column)\b", question, re.I):
+        patterns.append(rf"({NUMBER})\W*$")
     for pattern in patterns:
         yield re.compile(pattern, re.I)
 

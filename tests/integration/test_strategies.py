@@ -497,13 +497,14 @@ def test_what_a_question_names_is_read_before_all_else(known: Known) -> None:
     ("text", "question", "shown"),
     [
         ("The inn at Korsnes is old.\nIt has 12 rooms.\n", "When was Korsnes full?", "It has 12"),
+        ("The inn at Korsnes is old.\nIt was full in 04.", "When was Korsnes full?", "full in 04."),
         (
             "and so the inn that\nstands at Korsnes was full on\nthe third of May 1904.\n",
             "When was the inn at Korsnes full?",
             "the inn that stands at Korsnes was full on the third of May 1904.",
         ),
         (
-            '{"at": "09:12", "by": "Bo", "note": "the inn at Korsnes was full in 1904"}\n',
+            '{"at": "09:12", "by": "Bo", "note": "the inn at Korsnes was full in 1904"}\n' + LOG,
             "When was the inn at Korsnes full?",
             "Text:\nthe inn at Korsnes was full in 1904\n",
         ),
@@ -513,7 +514,6 @@ def test_of_a_line_what_belongs_to_it_is_read_and_no_more(
     known: Known, text: str, question: str, shown: str
 ) -> None:
     known()
-    text += LOG
     _, server = guided([step("answer", text="1904")] * 4, question, text)
     assert shown in next(one.last for one in server.requests if READ in one.last)
 
@@ -539,6 +539,17 @@ def test_what_repeats_the_question_or_has_no_figures_is_chosen_anew(known: Known
     ):
         result, _ = solve([], text, question=question, mode="guided", sub=sub(said, right))
         assert ways(result, "guided") == right
+
+
+@pytest.mark.parametrize(
+    ("said", "right"), [("12", "12"), ("kx.1208", "KX.1208.B"), ("4150", "4,150")]
+)
+def test_what_is_copied_is_given_as_it_stands(known: Known, said: str, right: str) -> None:
+    known()
+    text = "2024-12-01 INFO the inn KX.1208.B at Korsnes has 12 rooms for 4,150 crowns\n" + LOG
+    question = "What does the book say of Korsnes?"
+    result, _ = solve([], text, question=question, mode="guided", sub=said)
+    assert ways(result, "guided") == right
 
 
 def test_a_word_of_the_question_is_added_where_conditions_leave_out_nothing(

@@ -82,10 +82,11 @@ class Lines:
         text = unplaced(line)
         for *_, found in self._search(re.escape(text), 1, spans=True, around=FURTHER):
             before, _, after = found.partition(text)
-            last, following = before.rstrip("\n").rpartition("\n")[2], after.strip("\n").split("\n")
             if text[:1].islower() and before.endswith("\n"):
-                text = f"{last} {text}"
-            for more in following[:-1][:GOES_ON]:
+                text = f"{before.splitlines()[-1].strip()} {text}"
+            following = after.splitlines()[1:] if after[:1] in ("\n", "\r") else []
+            whole = following if len(after) < FURTHER else following[:-1]
+            for more in whole[:GOES_ON]:
                 cut_off = text[-1:].isalpha() and more[:1].islower()
                 if not (cut_off or PRONOUN.match(more)):
                     break

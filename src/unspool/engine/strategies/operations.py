@@ -420,10 +420,14 @@ def _enum(options: Sequence[str]) -> dict[str, Any]:
 
 
 def _as_in(text: str, said: str) -> str:
-    """What is said as it stands in a text, with what belongs to its words: `1874` as `1,874`;
-    nothing, where it does not."""
-    found = re.search(",?".join(map(re.escape, said)), text, re.I) if said else None
-    return whole(text, found[0]) if found else ""
+    """What is said as it stands in a text, `1874` as `1,874`, and with what belongs to its
+    words where it stands nowhere by itself; nothing, where it is not in it."""
+    pattern = ",?".join(map(re.escape, said))
+    by_itself = re.search(rf"(?<![\w/.@:-]){pattern}(?![/.@:-]?\w)", text, re.I)
+    found = by_itself or re.search(pattern, text, re.I)
+    if not said or not found:
+        return ""
+    return found[0] if by_itself else whole(text, found[0])
 
 
 def _echoes(said: str, question: str) -> bool:

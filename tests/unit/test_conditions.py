@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from unspool.engine.strategies.conditions import asked, condition, fields_of, taken
+from unspool.engine.strategies.conditions import condition, fields_of, taken
+from unspool.engine.strategies.questions import asked
 
 LOG = [
     "2024-05-12 10:20:30 INFO web-3 status=200 took 1,905 ms from 10.0.0.12",

@@ -7,7 +7,7 @@ import unicodedata
 from itertools import pairwise
 from typing import NamedTuple
 
-from unspool.engine.strategies.conditions import asked
+from unspool.engine.strategies.questions import asked
 
 TOKEN = re.compile(
     r"(?:(?<![\w)\]])-)?(?:[1-9][0-9]{0,2}(?:,[0-9]{3}){1,6}|[0-9]+)(?:\.[0-9]+)?(?![0-9]|[.,][0-9])"

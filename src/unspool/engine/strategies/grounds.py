@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from unspool.engine.strategies.conditions import asked
+from unspool.engine.strategies.questions import asked
 from unspool.typed import facts
 
 _SUMMED = re.compile(r"\bhow much\b|\b(?:sum|total)\b", re.I)

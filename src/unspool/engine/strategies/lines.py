@@ -1,6 +1,6 @@
 """The lines that the steps of a guided run look at, and what was shown of them.
 
-Run in its REPL too, behind the source of `conditions.py`.
+Run in its REPL too, behind the source of `questions.py`.
 """
 
 import itertools
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from unspool.engine.strategies.conditions import asked, names
+from unspool.engine.strategies.questions import asked, names
 
 SHOWN = 8
 """Lines shown for one search."""
@@ -21,6 +21,8 @@ of these may be."""
 FURTHER, GOES_ON = 400, 3
 """Characters in which a sentence may go on, and lines."""
 PRONOUN = re.compile(r"(?:it|its|he|his|she|her|they|their|this|that|these|those)\b", re.I)
+SENTENCE_WORDS = 5
+"""Of a field from which on it is a sentence."""
 
 
 class Lines:
@@ -71,9 +73,9 @@ class Lines:
         """The lines with one of some texts, the rarest first, where few have it; nothing for a
         text that these have besides."""
         lines: list[str] = []
-        found = {text: len(self._search(re.escape(text), RARE + 1, spans=True)) for text in texts}
-        for text in sorted(texts, key=found.__getitem__):
-            if found[text] <= RARE and not any(text in line for line in lines):
+        times = {text: self._times(text) for text in texts}
+        for text in sorted(texts, key=times.__getitem__):
+            if times[text] <= RARE and not any(text in line for line in lines):
                 lines += [one for one in self._lines_with(text, RARE) if one not in lines]
         return lines
 
@@ -97,15 +99,15 @@ class Lines:
         """Lines about what a line names and the question does not, where there are few."""
         question, line = self._question.lower(), unplaced(line)
         unasked = [one for one in names(f"- {line}") if one.lower() not in question]
-        rare = (
-            name
-            for name in unasked[:NAMES]
-            if len(self._search(re.escape(name), RARE + 1, spans=True)) <= RARE
-        )
+        rare = (name for name in unasked[:NAMES] if self._times(name) <= RARE)
         for name in itertools.islice(rare, HOPS):
             others = [one for one in self._lines_with(name, OTHERS) if unplaced(one) != line]
             self._hops[name] = others
         return [one for others in self._hops.values() for one in others][: SHOWN // 2]
+
+    def _times(self, text: str) -> int:
+        """How often the context has a text; more than `RARE` is not counted further."""
+        return len(self._search(re.escape(text), RARE + 1, spans=True))
 
     def _near(self, text: str, limit: int) -> list[str]:
         words = re.findall(r"\w[\w.:/-]*", text)
@@ -127,3 +129,11 @@ class Lines:
 
 def unplaced(line: str) -> str:
     return re.sub(r"^\[[^\]]*line \d+\] ", "", line)
+
+
+def sentence(line: str, named: Sequence[str]) -> str:
+    """The field of a record that names something, where it is a sentence; else all of the line."""
+    fields = re.findall(r'"([^"]+)"', line)
+    fields += [one for mark in ";|\t" if line.count(mark) > 1 for one in line.split(mark)]
+    said = (one for one in fields if len(one.split()) >= SENTENCE_WORDS)
+    return next((one for one in said if any(name in one for name in named)), line)

@@ -11,20 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from unspool.engine.strategies.conditions import (
-    alone,
     condition,
     fields_of,
-    measured,
-    names,
-    offered,
-    sentence,
     signed,
     standing,
-    suits,
     taken,
     whole,
 )
-from unspool.engine.strategies.lines import OTHERS, RARE, SHOWN, Lines, unplaced
+from unspool.engine.strategies.lines import OTHERS, RARE, SHOWN, Lines, sentence, unplaced
+from unspool.engine.strategies.questions import alone, measured, names, offered, suits
 
 MOST_READ = 3_000
 """Lines that are read one by one."""
@@ -107,42 +102,41 @@ class Steps(Lines):
         those about what these name, where that is borne out; else shows nothing. Among many
         lines that are alike, a small model picks the wrong one."""
         lines = self._few(named)
-        near = self._near(self._question, 2 * SHOWN)
-        lines.sort(key=lambda line: near.index(line) if line in near else len(near))
         if not lines or not (self._asks == "text" or measured(self._question, lines)):
             return
+        near = self._near(self._question, 2 * SHOWN)
+        lines.sort(key=lambda line: near.index(line) if line in near else len(near))
         lines = [*lines[1:], lines[0], *self._next_hop(sentence(unplaced(lines[0]), named))]
         for _ in range(READINGS):
             about = [*named, *self._hops]
-            texts = [sentence(self._going_on(line), about) for line in lines]
-            [said] = self._copied([(self._question, texts)])
+            text = "\n".join(sentence(self._going_on(line), about) for line in lines)
+            [said] = self._copied([(self._question, text)])
             self._shown.update(dict.fromkeys(lines))
             if not said:
-                break
+                return
             if not self._more_of(said):
                 self._tell(said)
                 self._final(said)
                 return
             lines = list(dict.fromkeys([*lines, *self._shown]))
-        self._shown.clear()
 
-    def _copied(self, asked: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
-        """What a model copies for each question from its lines. What is not in them, or repeats
-        the question, is chosen anew among what they have."""
-        texts = ["\n".join(lines) for _, lines in asked]
-        prompts = [READ.format(question, text) for (question, _), text in zip(asked, texts)]
-        found = []
-        for (question, _), text, reply in zip(asked, texts, self._ask_all(prompts)):
-            said = str(reply).strip().strip("\"'.").strip()
-            if NOTHING.fullmatch(said):
-                found.append("")
-                continue
-            said = _as_in(text, said)
-            if not said or _echoes(said, question) or not suits(said, question):
-                options = [one for one in offered(text, question) if suits(one, question)]
-                said = self._one_of(options, text, question)
-            found.append(said)
-        return found
+    def _copied(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
+        """What a model copies for each question from its text; nothing, where it finds none."""
+        replies = self._ask_all([READ.format(question, text) for question, text in pairs])
+        said = [str(one).strip().strip("\"'.").strip() for one in replies]
+        return [
+            "" if NOTHING.fullmatch(one) else self._borne_out(one, *pair)
+            for pair, one in zip(pairs, said)
+        ]
+
+    def _borne_out(self, said: str, question: str, text: str) -> str:
+        """What is said as the text has it. What is not in it, repeats the question or is of
+        another kind is chosen anew among what the text has."""
+        said = _as_in(text, said)
+        if said and not _echoes(said, question) and suits(said, question):
+            return said
+        options = [one for one in offered(text, question) if suits(one, question)]
+        return self._one_of(options, text, question)
 
     def each(self, *things: str) -> None:
         """Answers for each of several things by itself, from the lines that name it. Answers to
@@ -153,9 +147,8 @@ class Steps(Lines):
         ]
         if not all(known):
             return
-        asked = [(alone(self._question, thing), lines) for thing, lines in zip(things, known)]
-        replies = self._copied(asked)
         pairs = [(thing, "\n".join(lines)) for thing, lines in zip(things, known)]
+        replies = self._copied([(alone(self._question, thing), text) for thing, text in pairs])
         [(kind, number)] = collections.Counter(map(_kind, replies)).most_common(1)
         if len(things) > number > 1 and 2 * number >= len(things):
             replies = [
@@ -255,7 +248,7 @@ class Steps(Lines):
         known = "\n".join(self._shown).lower() + self._question.lower()
         unseen = [fact for fact in _facts(text) if fact.lower() not in known]
         nowhere = [fact for fact in unseen if not self._lines_with(fact, 1)]
-        if (nowhere or NOTHING.fullmatch(text) or self._is_echo(text)) and self._afresh():
+        if (nowhere or NOTHING.fullmatch(text) or _echoes(text, self._question)) and self._afresh():
             return
         if nowhere:
             self._tell(f"The text does not say {nowhere[0]!r} anywhere. It says:")
@@ -280,10 +273,6 @@ class Steps(Lines):
         if not (self._elsewhere(said) or self._more_of(said)):
             self._final(said)
         return True
-
-    def _is_echo(self, text: str) -> bool:
-        """Whether an answer is what the question has said, and did not offer to choose."""
-        return _echoes(text, self._question)
 
     def _elsewhere(self, text: str) -> bool:
         """Warns where what is answered stands in no line about what the question names, while
@@ -398,8 +387,9 @@ class Steps(Lines):
             return []
         words: list[str] = []
         for word, _ in self._unused(where, chosen[:LOOKED_AT]):
-            left = [line for line in chosen if standing(word).search(line)]
-            words, chosen = ([*words, word], left) if left else (words, chosen)
+            left = list(filter(standing(word).search, chosen))
+            if left:
+                words, chosen = [*words, word], left
         return words
 
     def _unused(self, where: Sequence[str], sample: Sequence[str]) -> Iterator[tuple[str, int]]:
@@ -409,7 +399,7 @@ class Steps(Lines):
         for word in dict.fromkeys(re.findall(r"[\w.:/-]*\w", self._question)):
             if word.lower() in said or not (_is_fact(word) or len(word) >= LONG):
                 continue
-            number = sum(1 for line in sample if standing(word).search(line))
+            number = sum(map(bool, map(standing(word).search, sample)))
             if (1 if _is_fact(word) else RARE) <= number < 0.9 * len(sample):
                 yield word, number
 

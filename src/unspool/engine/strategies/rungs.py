@@ -11,9 +11,9 @@ from unspool.engine.cells import Reply
 from unspool.engine.cells import parse as parse_code
 from unspool.engine.parts import Parts
 from unspool.engine.strategies import steps
-from unspool.engine.strategies.conditions import asked
 from unspool.engine.strategies.grounds import follows
 from unspool.engine.strategies.pieces import programme
+from unspool.engine.strategies.questions import asked
 from unspool.packs.pack import Pack
 from unspool.packs.reading import load
 from unspool.profiles import Profile

@@ -12,7 +12,7 @@ from typing import Any
 
 from unspool.engine.cells import Reply
 from unspool.engine.cells import parse as parse_code
-from unspool.engine.strategies.conditions import asked, enumerated, names
+from unspool.engine.strategies.questions import asked, enumerated, names
 from unspool.types import Observation
 
 _TEXT = {"type": "string"}
@@ -33,7 +33,7 @@ _ANSWER, _LOOK = _step("answer", text=_TEXT), _step("look", **{"for": _TEXT})
 _COUNT, _LIST = _step("count", where=_TEXTS), _step("list", where=_TEXTS)
 _LABEL = _step("label", ask=_TEXT, options=_TEXTS, count=_TEXT)
 
-_SOURCES = ("conditions.py", "lines.py", "operations.py")
+_SOURCES = ("questions.py", "conditions.py", "lines.py", "operations.py")
 _IMPORTED = re.compile(r"^from unspool\.\S+ import (?:\([^)]*\)|[^\n]*)\n", re.M)
 _PLACED = re.compile(r"\[[^\]]*\d\] ")
 """How lines of the text begin, where they are shown."""

@@ -1,0 +1,77 @@
+"""What a question asks for, what it names, and what may answer it.
+
+Run in the REPL of a guided run too: it needs the standard library alone.
+"""
+
+import re
+from collections.abc import Iterable
+
+THING = r"(?:[A-Z\d][\w'.-]*|&|\w+(?:[-_]\w+)+)(?: (?:[A-Z\d][\w'.-]*|&|[a-z]+(?=[,?.;:]| and )))*"
+SEVERAL = re.compile(rf"({THING}(?:, {THING})+,? and {THING}|{THING} and {THING})")
+EACH_OF = re.compile(r"\beach of (?:these|the following)[\w\s]+?: ?|\b(?:these|the) \w+: ")
+FIGURES = re.compile(
+    r"^(?:since |until |by )?when\b|\bhow (?:many|much|old|long|far|high|tall|deep)\b"
+    r"|\b(?:what|which|what is the|give the) (?:date|year|price)\b",
+    re.I,
+)
+MOST_OFFERED = 24
+"""Of what a text has, to choose from."""
+
+
+def asked(question: str) -> str:
+    """What a question asks for: a `number`, a `list` or a `text`."""
+    question = question.lower()
+    if re.search(r"\bhow (?:many|often)\b|\bnumber of\b|\bcount\b", question):
+        return "number"
+    every = r"\b(?:all|every|each|both|list|leave out|leaving out)\b"
+    several = r"^(?:what|which|who) (?:are|were)\b|^(?:which|what) \w+(?:s|es|ren)? (?:are|were)\b"
+    return "list" if re.search(rf"{every}|{several}", question) else "text"
+
+
+def names(text: str) -> list[str]:
+    """What a text names: what it quotes, names of several words or one, ids."""
+    quoted = re.findall(r"[\"“‘]([^\"”’]{2,80})[\"”’](?!\w)", text)
+    named = re.findall(r"(?<![.?!]\s)(?<!^)\b[A-Z][\w'-]*(?:\s+(?:[A-Z][\w'-]*|&(?=\s)))*", text)
+    ids = re.findall(r"\b(?=\w*[^\W\d])\w+(?:[-_]\w+)+\b|\b(?=[A-Z]*\d)[A-Z\d]{4,}\b", text)
+    named = [re.sub(r"['’]s?$", "", one) for one in named]
+    return [one for one in dict.fromkeys((*quoted, *named, *ids)) if len(one) > 2]
+
+
+def enumerated(question: str) -> list[str]:
+    """The things that a question asks about one after the other: `A, B and C`."""
+    found = SEVERAL.search(question)
+    if not found:
+        return []
+    listed = [one.strip() for one in re.split(r", and |, | and ", found[1])]
+    return list(dict.fromkeys(listed)) if len(listed) > 1 else []
+
+
+def alone(question: str, thing: str) -> str:
+    """A question about several things, for one of them."""
+    said = next(one for one in re.split(r"(?<=[.?!]) ", question) if SEVERAL.search(one))
+    before, after = SEVERAL.split(said, maxsplit=1)[::2]
+    return f"{EACH_OF.sub('', before)}{thing}{after}"
+
+
+def measured(question: str, lines: Iterable[str]) -> bool:
+    """Whether one of some lines has the number that a question asks for: `48 barrels`, for how
+    many barrels there are."""
+    noun = re.search(r"\bhow (?:many|much) (\w+)|\bnumber of (\w+)", question.lower())
+    word = (noun[1] or noun[2]) if noun else ""
+    return bool(word) and any(re.search(rf"\d (?:\w+ )?{word}\b", line, re.I) for line in lines)
+
+
+def suits(said: str, question: str) -> bool:
+    """Whether what is said has the figures of a question for a date or a number."""
+    return any(map(str.isdigit, said)) or not FIGURES.search(question)
+
+
+def offered(text: str, question: str) -> list[str]:
+    """What a text has that may answer a question, and the question does not say: names, dates,
+    numbers, codes."""
+    dates = re.findall(r"\d{1,2} [A-Z]\w+ \d{4}", text)
+    named = re.findall(r"\b[A-Z][\w'-]*(?: [A-Z][\w'-]*)*", text)
+    figures = re.findall(r"(?=[\w./:-]*\d)\w(?:[\w.,/:-]*\w)?", text)
+    asked = question.lower()
+    found = dict.fromkeys([*dates, *named, *figures])
+    return [one for one in found if len(one) > 1 and one.lower() not in asked][:MOST_OFFERED]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support import OpenRepl
 
 TEXT = "the quiet harbour\n" * 20_000 + "the vault code is 8812\n"
@@ -38,10 +40,11 @@ async def test_no_cell_can_have_more_time_by_what_it_says_of_an_index(open_repl:
         assert "more than 0.5 s" in seen.notes[0]
 
 
-async def test_an_index_that_was_cut_off_does_no_harm(open_repl: OpenRepl) -> None:
+@pytest.mark.parametrize("times", [1, 4])
+async def test_an_index_that_was_cut_off_does_no_harm(open_repl: OpenRepl, times: int) -> None:
     run = await open_repl(TEXT)
-    code = "if given[1]: import _thread; _thread.interrupt_main()"
-    await run(SLOW.format(seconds=0.01, and_then=code))
+    code = f"for _ in range({times} if given[1] else 0): interrupt_main(); time.sleep(0.02)"
+    await run("from _thread import interrupt_main\n" + SLOW.format(seconds=0.01, and_then=code))
     seen = await run("search(['vault'])")
     assert "KeyboardInterrupt" in seen.error
     seen = await run(

@@ -10,6 +10,7 @@ import math
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ THREADS = 2
 PAGE_CACHE_KB = 16_000
 MERGE_BYTES = 1 << 20
 """Gathered in memory before it is written: more of it takes longer to find in."""
+LOOK_SECONDS = 0.002
+"""Between two looks at whether threads have ended that were told to."""
 UNFINISHED = ".part"
 """How the name of a file ends that is being made; it stays where its process is killed."""
 
@@ -66,7 +69,9 @@ class WordIndex:
         shards, self._named = list(_shards(texts)), bool(heads)
         source = Source(texts, heads)
         if not path:
-            self._shards = _all([functools.partial(_in_memory, source, one) for one in shards])
+            self._shards = _Crew().do(
+                [functools.partial(_in_memory, source, one) for one in shards]
+            )
             return
         with _failing():
             os.makedirs(path, mode=0o700, exist_ok=True)
@@ -77,7 +82,7 @@ class WordIndex:
             if not os.path.exists(file)
         ]
         try:
-            _all(missing)
+            _Crew().do(missing)
         except NoIndex:  # what there is of it would fill the room for nothing
             shutil.rmtree(path, ignore_errors=True)
             raise
@@ -128,22 +133,44 @@ class Source:
         return "\n".join(said), "".join(names)
 
 
-class _Stop:
-    """Tells threads that nobody waits for them any more."""
+class _Crew:
+    """Threads that do a few works at the same time, each told of it: a work looks now and then
+    whether they were `dismissed`."""
 
-    now = False
+    def __init__(self) -> None:
+        self.dismissed = False
+        self._busy: list[Any] = []
 
+    def do(self, works: Sequence[Any]) -> list[Any]:
+        """What these give. Where this is interrupted, or one of them fails, they end soon, and
+        none of them runs any more."""
+        pool = concurrent.futures.ThreadPoolExecutor(max_workers=THREADS)
+        try:
+            return [made.result() for made in [pool.submit(self._one, work) for work in works]]
+        finally:
+            self.dismissed = True
+            self._leave(pool)
 
-def _all(works: Sequence[Any]) -> list[Any]:
-    """What these give, each made with a `_Stop`; a few of them at the same time. They end
-    soon where this is interrupted, or one of them fails."""
-    stop = _Stop()
-    pool = concurrent.futures.ThreadPoolExecutor(max_workers=THREADS)
-    try:
-        return [made.result() for made in [pool.submit(work, stop) for work in works]]
-    finally:
-        stop.now = True
-        pool.shutdown(cancel_futures=True)
+    def _one(self, work: Any) -> Any:
+        self._busy.append(work)
+        try:
+            if self.dismissed:
+                raise NoIndex("it was not begun")
+            return work(self)
+        finally:
+            self._busy.remove(work)
+
+    def _leave(self, pool: concurrent.futures.ThreadPoolExecutor) -> None:
+        """However often it is interrupted. It looks at what still runs because Python takes a
+        thread for ended when waiting for its end was interrupted (bpo-45274)."""
+        try:
+            pool.shutdown(wait=False, cancel_futures=True)
+            while self._busy:
+                time.sleep(LOOK_SECONDS)
+            pool.shutdown()
+        except KeyboardInterrupt:
+            self._leave(pool)
+            raise
 
 
 def _shards(texts: Sequence[Any]) -> Iterator[list[Block]]:
@@ -162,19 +189,19 @@ def _shards(texts: Sequence[Any]) -> Iterator[list[Block]]:
     yield taken
 
 
-def _in_memory(source: Source, shard: Sequence[Block], stop: _Stop) -> Any:
+def _in_memory(source: Source, shard: Sequence[Block], crew: _Crew) -> Any:
     with _failing():
         made = _opened(":memory:")
-        _fill(made, source, shard, stop)
+        _fill(made, source, shard, crew)
         return made
 
 
-def _in_file(source: Source, shard: Sequence[Block], file: str, stop: _Stop) -> None:
-    building = f"{file}.{os.getpid()}.{id(stop)}{UNFINISHED}"
+def _in_file(source: Source, shard: Sequence[Block], file: str, crew: _Crew) -> None:
+    building = f"{file}.{os.getpid()}.{id(crew)}{UNFINISHED}"
     try:
         with _failing():
             with contextlib.closing(_opened(building)) as made:
-                _fill(made, source, shard, stop)
+                _fill(made, source, shard, crew)
             os.replace(building, file)
     finally:
         with contextlib.suppress(OSError):
@@ -223,13 +250,13 @@ def _opened(path: str) -> sqlite3.Connection:
     return made
 
 
-def _fill(made: sqlite3.Connection, source: Source, shard: Sequence[Block], stop: _Stop) -> None:
+def _fill(made: sqlite3.Connection, source: Source, shard: Sequence[Block], crew: _Crew) -> None:
     places: list[tuple[int, int, int, int]] = []
 
     def rows() -> Iterator[tuple[int, str, str]]:
         for number, low, high in shard:
             for start, end in _blocks(source.texts[number], low, high):
-                if stop.now:
+                if crew.dismissed:
                     raise NoIndex("it was not finished")
                 places.append((len(places) + 1, number, start, end))
                 said, names = map(_writable, source.passage(number, start, end))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from runs import Known
 from support import SERVED, OpenRepl
 from unspool.api import _SHARED
 from unspool.sandboxes.process import ProcessSandbox
@@ -105,3 +108,20 @@ def newcomer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("UNSPOOL_HOME", str(tmp_path / "home"))
     return tmp_path
+
+
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
+    """Writes a profile of the models that tests ask."""
+    monkeypatch.setenv("UNSPOOL_HOME", str(tmp_path))
+
+    def write(model: str = "root", pack: str = "small", **fields: Any) -> None:
+        given = {"models": [model], "pack": pack, **fields}
+        reads = given.pop("effective", None)
+        lines = [f"{name} = {json.dumps(value)}" for name, value in given.items()]
+        if reads is not None:
+            lines += ["[effective_tokens]", f"needle = {reads}"]
+        (tmp_path / "profiles").mkdir(exist_ok=True)
+        (tmp_path / "profiles" / f"{model}.toml").write_text("\n".join(lines) + "\n")
+
+    return write

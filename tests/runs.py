@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from support import ScriptedServer
@@ -11,6 +11,8 @@ from unspool.testing.script import Answerer, Reply, turns
 from unspool.types import Usage
 
 KEY = "sk-test-0123456789"
+Known = Callable[..., None]
+"""Of the fixture `known`."""
 
 
 def cell(code: str) -> str:
@@ -35,6 +37,12 @@ def solve(
     assert _counts(result.usage) == _counts(server.usage)
     assert sum(turn.usage.tokens for turn in result.turns) <= result.usage.tokens
     return result, server
+
+
+def ways(result: Result, *expected: str) -> Any:
+    """The answer, where the run has gone these ways to it."""
+    assert (result.status, result.ways) == ("complete", expected), result.error
+    return result.answer
 
 
 def _counts(usage: Usage) -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runs import KEY, cell, solve
+from runs import KEY, Known, cell, solve, ways
 from support import ScriptedServer
 from unspool import RLM, ConfigurationError, Files, Limits, Result, events
 from unspool.cli.main import main
@@ -39,36 +39,10 @@ def step(do: str, **fields: Any) -> str:
     return json.dumps({"do": do, **fields})
 
 
-Known = Callable[..., None]
-
-
-@pytest.fixture
-def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
-    """Writes a profile of the models that tests ask."""
-    monkeypatch.setenv("UNSPOOL_HOME", str(tmp_path))
-
-    def write(model: str = "root", pack: str = "small", **fields: Any) -> None:
-        given = {"models": [model], "pack": pack, **fields}
-        reads = given.pop("effective", None)
-        lines = [f"{name} = {json.dumps(value)}" for name, value in given.items()]
-        if reads is not None:
-            lines += ["[effective_tokens]", f"needle = {reads}"]
-        (tmp_path / "profiles").mkdir(exist_ok=True)
-        (tmp_path / "profiles" / f"{model}.toml").write_text("\n".join(lines) + "\n")
-
-    return write
-
-
 def told(server: ScriptedServer, number: int) -> str:
     """All that a request says, but for what the model itself has said."""
     messages = after(server)[number].messages
     return "\n".join(str(one["content"]) for one in messages if one["role"] != "assistant")
-
-
-def ways(result: Result, *expected: str) -> Any:
-    """The answer, where the run has gone these ways to it."""
-    assert (result.status, result.ways) == ("complete", expected), result.error
-    return result.answer
 
 
 # The whole text at once

@@ -6,8 +6,11 @@ code of the model's own: for models that can neither code nor choose steps.
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.resources import files
 from string import Template
 
+from unspool.engine.strategies.questions import overview
 from unspool.spec import RunSpec
 
 ROOM = 0.8
@@ -80,9 +83,30 @@ if notes:
 """)
 
 
+_OVERVIEW = Template("""
+$source
+
+overview = Overview(question, $size, chunks, llm_query_batched, answer, LLMError)
+answer["content"] = overview.write()
+if overview.unread:
+    raise RuntimeError(f"{overview.unread:,} pieces could not be read")
+if answer["content"]:
+    FINAL($final)
+""")
+
+
 def programme(spec: RunSpec, piece_chars: int) -> tuple[str, ...]:
     """The cells of it, for a sub-model that is to be given `piece_chars` characters at once."""
     schema = f", schema={dict(spec.schema.json)!r}" if spec.schema is not None else ""
     size = max(200, int(piece_chars * ROOM))
-    code = _PROGRAMME.substitute(size=size, batch=16, schema=schema)
+    if overview(spec.question):
+        final = f"llm_query(overview.prompt(){schema})" if schema else 'answer["content"]'
+        code = _OVERVIEW.substitute(source=_overview_source(), size=size, final=final)
+    else:
+        code = _PROGRAMME.substitute(size=size, batch=16, schema=schema)
     return (code.strip(),)
+
+
+@cache
+def _overview_source() -> str:
+    return files(__package__).joinpath("overview.py").read_text("utf-8")

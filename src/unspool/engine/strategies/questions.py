@@ -14,6 +14,23 @@ FIGURES = re.compile(
     r"|\b(?:what|which|what is the|give the) (?:date|year|price)\b",
     re.I,
 )
+_WRITTEN = (
+    r"(?:it all|everything|(?:this|the|these|those|all|each|every)(?: [\w-]+){0,2}?"
+    r" (?:texts?|books?|novels?|story|stories|documents?|reports?|papers?|plays?|files?|articles?"
+    r"|letters?|transcripts?|conversations?|discussions?|archive|chapters|contents?))\b"
+)
+_ALL_OF_IT = rf"{_WRITTEN}(?! (?:about|on|of|that|where|which|who|from|by|between)\b)"
+_NO_MORE = r"(?= in |\s*[,.:!?;]|\s*$)"
+"""It goes on with how it is to be done, or not at all: with nothing that it is to be about."""
+OVERVIEW = (
+    rf"(?<!\bthe )(?<!\ban )(?<!\ba )\b(?:summari[sz]e|outline|recap)(?: {_ALL_OF_IT}|{_NO_MORE})"
+    r"|\bsummari[sz]e (?:each|every) \w+"
+    r"|\b(?:write|give|make|provide|produce|create|draft|prepare|need|want)(?: me| us)?"
+    r" (?:an?|the)(?: [\w-]+,?){0,3} (?:summary|synopsis|overview|outline|abstract|recap)"
+    rf"(?: of {_ALL_OF_IT}|{_NO_MORE})"
+    rf"|\bwhat (?:is|are) {_WRITTEN} (?:all )?about\b|\bwhat happens in {_ALL_OF_IT}"
+)
+"""Compiled where it is needed: the code of steps has it too."""
 MOST_OFFERED = 24
 """Of what a text has, to choose from."""
 
@@ -26,6 +43,12 @@ def asked(question: str) -> str:
     every = r"\b(?:all|every|each|both|list|leave out|leaving out)\b"
     several = r"^(?:what|which|who) (?:are|were)\b|^(?:which|what) \w+(?:s|es|ren)? (?:are|were)\b"
     return "list" if re.search(rf"{every}|{several}", question) else "text"
+
+
+def overview(question: str) -> bool:
+    """Whether a question asks for a summary of all of a text, and not for one of what the text
+    says of something: all has to be read for it."""
+    return bool(re.search(OVERVIEW, question, re.I))
 
 
 def names(text: str) -> list[str]:

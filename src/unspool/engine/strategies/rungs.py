@@ -13,7 +13,7 @@ from unspool.engine.parts import Parts
 from unspool.engine.strategies import steps
 from unspool.engine.strategies.grounds import follows
 from unspool.engine.strategies.pieces import programme
-from unspool.engine.strategies.questions import asked
+from unspool.engine.strategies.questions import asked, overview
 from unspool.packs.pack import Pack
 from unspool.packs.reading import load
 from unspool.profiles import Profile
@@ -86,6 +86,8 @@ def ladder(spec: RunSpec, context: Context, parts: Parts) -> list[Rung]:
     taken = parts.memory.record.ways(spec.run_id)
     if spec.mode == "auto":
         order = _order(profile, asks=spec.max_depth > spec.depth)
+        if overview(spec.question) and "mapreduce" in order:  # no step reads all of a text
+            order = [way for way in order if way != "guided"]
         if _fits(context, profile) and not parts.tools.offered:
             order = ["direct", *order]
         if taken:

@@ -1,0 +1,52 @@
+"""What a question asks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from unspool.engine.strategies.questions import overview
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Summarize this book.",
+        "Please summarise the whole novel in five sentences!",
+        "Can you summarize it all?",
+        "Summarize.",
+        "Read it, then outline these documents",
+        "Summarize each chapter.",
+        "Summarise all chapters, one paragraph each.",
+        "Write a short summary of this report.",
+        "Give me an overview of the documents.",
+        "I need a two-page summary.",
+        "Write a detailed, faithful summary in ten paragraphs.",
+        "What is this book about?",
+        "What are these documents all about?",
+        "What happens in the novel?",
+        "tl;dr: recap the transcript",
+    ],
+)
+def test_a_summary_of_all(question: str) -> None:
+    assert overview(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What does the executive summary say of the budget?",
+        "Where is the outline?",
+        "Who wrote the summary of the novel?",
+        "Summarize what Anne says to Wentworth.",
+        "Summarize the reports about Ramsund.",
+        "Give a summary of the case C-17/04.",
+        "Summarize chapter 12.",
+        "Write a summary of the storm at Vik.",
+        "What is the letter to Moe about?",
+        "How many documents are there?",
+        "What happens in the last scene?",
+        "Which of these reports is about ships?",
+    ],
+)
+def test_no_summary_of_all(question: str) -> None:
+    assert not overview(question)

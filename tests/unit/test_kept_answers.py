@@ -49,37 +49,49 @@ def test_a_length_with_too_few_answers_says_nothing() -> None:
 
 
 def _labelled(right: dict[int, int], seed: int = 1) -> list[Row]:
-    return [{"seed": seed, "per_call": n, "right": r, "of": 20} for n, r in right.items()]
+    return [
+        {"seed": seed, "per_call": n, "right": r, "of": 20, "tokens": 900 - n if n < 20 else 950}
+        for n, r in right.items()
+    ]
 
 
-def test_as_many_items_go_into_a_call_as_make_it_no_worse_than_chance_does() -> None:
+def test_as_many_items_go_into_a_call_as_are_cheap_and_no_worse_than_chance_makes_it() -> None:
     assert per_call(_labelled({1: 18, 5: 18, 10: 17, 20: 9})) == 10
     assert per_call(_labelled({1: 18, 5: 13, 10: 13, 20: 9})) == 1
-    assert per_call(_labelled({1: 10, 5: 14, 10: 18, 20: 18})) == 20
+    assert per_call(_labelled({1: 10, 5: 14, 10: 18, 20: 18})) == 10
+    assert per_call(_labelled({1: 10, 5: 11, 10: 11, 20: 18})) == 20
     assert per_call([*_labelled({1: 20, 5: 20}), *_labelled({1: 20}, seed=2)]) == 5
     assert per_call([]) is None
+
+
+def test_the_number_of_items_that_was_known_stays_where_nothing_speaks_against_it() -> None:
+    assert per_call(_labelled({1: 17, 5: 17, 10: 17, 20: 17}), 1) == 1
+    assert per_call(_labelled({1: 12, 5: 17, 10: 17, 20: 17}), 1) == 10
+    assert per_call([], 5) == 5
 
 
 def _run(pack: str, score: float, tokens: int, kind: str = "needle", seed: int = 1) -> Row:
     return {"pack": pack, "score": score, "tokens": tokens, "kind": kind, "seed": seed}
 
 
-def test_the_pack_that_is_right_most_often_is_taken_and_of_equals_the_cheapest() -> None:
-    small = [_run("small", 1.0, 900), _run("small", 1.0, 900, seed=2)]
-    assert best_pack([*small, _run("tiny", 0.0, 90), _run("tiny", 1.0, 90, seed=2)], "tiny") == (
-        "small"
-    )
-    assert best_pack([*small, _run("tiny", 1.0, 90), _run("tiny", 1.0, 90, seed=2)], "small") == (
-        "tiny"
-    )
-    assert best_pack([*small, _run("tiny", 1.0, 90, seed=3)], "coder") == "coder"
+def _tried(pack: str, *scores: float, tokens: int = 900) -> list[Row]:
+    return [_run(pack, score, tokens, seed=seed) for seed, score in enumerate(scores)]
+
+
+def test_the_pack_that_is_right_most_often_is_taken_and_of_equals_the_usual_one() -> None:
+    small = _tried("small", 1.0, 1.0, 1.0)
+    assert best_pack([*small, *_tried("tiny", 0.0, 1.0, 1.0, tokens=90)], "tiny") == "small"
+    assert best_pack([*small, *_tried("tiny", 1.0, 1.0, 1.0, tokens=800)], "small") == "small"
+    assert best_pack([*small, *_tried("tiny", 1.0, 1.0, 1.0, tokens=800)], "coder") == "tiny"
+    assert best_pack([*small, *_tried("tiny", 1.0, 1.0, 1.0, tokens=90)], "small") == "tiny"
+    assert best_pack([*small, *_tried("tiny", 1.0, 1.0, tokens=90)], "coder") == "coder"
 
 
 def test_steps_are_taken_where_they_are_right_more_often() -> None:
-    small = [_run("small", 1.0, 900), _run("small", 0.0, 900, seed=2)]
-    assert not better_guided([*small, _run("guided", 1.0, 90)], "small")
-    assert better_guided([*small, _run("guided", 1.0, 9), _run("guided", 1.0, 9, seed=2)], "small")
-    assert best_pack([*small, _run("guided", 1.0, 90)], "coder") == "small"
+    small = _tried("small", 1.0, 0.0)
+    assert better_guided([*small, *_tried("guided", 1.0)], "small") is None
+    assert better_guided([*small, *_tried("guided", 1.0, 1.0)], "small") is True
+    assert better_guided([*small, *_tried("guided", 0.0, 0.0)], "small") is False
 
 
 def test_habits_are_counted_over_replies_and_runs() -> None:

@@ -93,12 +93,12 @@ async def calibrate(
 async def _lengths(plain: Plain, plan: Plan, say: Say) -> bool:
     """Draws the curves, all kinds at one length before the next; False: not to their ends."""
     going = list(plan.kinds)
-    tokens, last_s = SHORTEST_TOKENS, 0.0
+    tokens, took_s = SHORTEST_TOKENS, dict.fromkeys(plan.kinds, 0.0)
     loop = asyncio.get_running_loop()
     while going and tokens <= plan.longest_tokens:
         for kind in tuple(going):
             missing = len(_answers(plain, kind, tokens, plan)) < len(plan.seeds)
-            if missing and 2 * last_s > plain.purse.left_s:
+            if missing and 2 * took_s[kind] > plain.purse.left_s:
                 say(f"no time is left for {kind} at {tokens:,} tokens")
                 return False
             began_s = loop.time()
@@ -107,11 +107,10 @@ async def _lengths(plain: Plain, plan: Plan, say: Say) -> bool:
             except Stopped:
                 say(f"stopped at {kind}, {tokens:,} tokens: no time or money is left for it")
                 return False
-            took_s = loop.time() - began_s
-            last_s = max(took_s, last_s)
+            took_s[kind] = loop.time() - began_s
             rows = _answers(plain, kind, tokens, plan)
             right = sum(float(row["score"]) for row in rows)
-            say(f"{kind}, {tokens:,} tokens: {right:g} of {len(rows)} right ({took_s:.0f} s)")
+            say(f"{kind}, {tokens:,} tokens: {right:g} of {len(rows)} right ({took_s[kind]:.0f} s)")
             refused = any(row.get("refused") for row in rows)
             if right < GAVE_UP * len(rows) or refused:
                 going.remove(kind)

@@ -11,7 +11,7 @@ from datetime import date
 from unspool.calibrate.curve import curves, effective
 from unspool.calibrate.kept import Kept, Row
 from unspool.calibrate.runs import Habits, best_pack, better_guided, habits
-from unspool.profiles import Profile
+from unspool.profiles import Profile, Strategy
 
 LEAST_SHARE = 0.5
 """Of replies that hold code which runs: a model with less is better guided."""
@@ -23,20 +23,22 @@ def file_name(model: str) -> str:
 
 
 def profile(kept: Kept, model: str, known: Profile, day: date) -> Profile:
-    """The profile that the answers make; what they do not tell stays as it was known."""
+    """The profile that the answers make; what they do not tell, or not for certain, stays as it
+    was known."""
     runs, items = kept.rows("run"), kept.rows("items")
     drawn = curves(kept.rows("length"))
     found = {kind: effective(points) for kind, points in drawn.items()}
     shortest = drawn["needle"][0].read if "needle" in drawn else None
     pack = best_pack(runs, known.pack) if runs else known.pack
     seen = habits([row for row in runs if row["pack"] == pack])
+    stands = known.items_per_call if known.measured else None
     made = replace(
         known,
         name=file_name(model),
         models=(model,),
         pack=pack,
         effective_tokens={**known.effective_tokens, **found},
-        items_per_call=per_call(items) or known.items_per_call,
+        items_per_call=per_call(items, stands) or known.items_per_call,
         chunk_tokens=found.get("needle") or known.chunk_tokens or shortest,
         measured=_told(kept, day),
     )
@@ -47,14 +49,15 @@ def profile(kept: Kept, model: str, known: Profile, day: date) -> Profile:
             fences=seen.fences,
             batches=seen.batches,
             stops=seen.stops,
-            strategy="guided" if _guided(runs, pack, seen) else "rlm",
+            strategy=_strategy(runs, pack, seen, known.strategy),
         )
     return made
 
 
-def per_call(rows: Sequence[Row]) -> int | None:
-    """The most items in one request with which labels were as right as with the best number,
-    but for what chance makes; None where nothing was measured.
+def per_call(rows: Sequence[Row], known: int | None = None) -> int | None:
+    """The number of items in one request with which labels took the fewest tokens, of those
+    with which they were as right as with the best, but for what chance makes: the `known` one,
+    where it is one of these. None where nothing was measured.
 
     Numbers are compared over the messages that were labelled with each of them.
     """
@@ -64,16 +67,22 @@ def per_call(rows: Sequence[Row]) -> int | None:
     numbers = sorted({int(row["per_call"]) for row in rows})
     common = [each for each in by_seed.values() if len(each) == len(numbers)]
     if not common:
-        return None
+        return known
     of = sum(int(each[numbers[0]]["of"]) for each in common)
     right = {n: sum(int(each[n]["right"]) for each in common) / of for n in numbers}
     best = max(right.values())
     chance = math.sqrt(max(best * (1 - best), 0.02) / of)
-    return max(n for n in numbers if right[n] >= best - chance)
+    good = [n for n in numbers if right[n] >= best - chance]
+    if known in good:
+        return known
+    return min(good, key=lambda n: sum(int(each[n]["tokens"]) for each in common))
 
 
-def _guided(runs: Sequence[Row], pack: str, seen: Habits) -> bool:
-    return (seen.codes or 0.0) < LEAST_SHARE or better_guided(runs, pack)
+def _strategy(runs: Sequence[Row], pack: str, seen: Habits, known: Strategy) -> Strategy:
+    guided = better_guided(runs, pack)
+    if (seen.codes or 0.0) < LEAST_SHARE:
+        guided = True
+    return known if guided is None else "guided" if guided else "rlm"
 
 
 def _told(kept: Kept, day: date) -> str:

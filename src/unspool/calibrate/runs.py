@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from unspool.api import RLM
@@ -20,6 +20,11 @@ GUIDED = "guided"
 """In the place of a pack: the model chooses steps, and writes no code."""
 TURNS, TOKENS = 8, 60_000
 """Bounds of a run: none is in seconds, for what a model can do is not how busy a machine is."""
+LEAST_TASKS = 3
+"""Tried with all packs, before one is preferred to the usual one."""
+CHANCE, FAR_FEWER = 0.5, 0.75
+"""Answers more or less that say nothing, and the share of its tokens for which a pack is left
+for another that is as good."""
 _BATCHED = re.compile(r"\b(?:llm_query_batched|rlm_query_batched|ask_each)\s*\(")
 
 
@@ -99,24 +104,30 @@ def habits(rows: Sequence[Row]) -> Habits:
 
 
 def best_pack(rows: Sequence[Row], usual: str) -> str:
-    """The pack that was right most often, of the tasks that were tried with all of them; half
-    an answer more or less is chance, and then the one that took fewer tokens."""
+    """The pack that was right most often, of the tasks that were tried with all of them; of
+    packs that were as good, but for half an answer, the usual one, or one that took far fewer
+    tokens. Few tasks say nothing."""
     packs = sorted({str(row["pack"]) for row in rows} - {GUIDED})
     common = _common(rows, packs)
-    if not common:
+    if len(common) < LEAST_TASKS:
         return usual
-    right = {pack: sum(float(each[pack]["score"]) for each in common) for pack in packs}
+    right = _right(common, packs)
     tokens = {pack: sum(int(each[pack]["tokens"]) for each in common) for pack in packs}
-    good = [pack for pack in packs if right[pack] >= max(right.values()) - 0.5]
-    return min(good, key=lambda pack: (tokens[pack], pack != usual))
+    good = [pack for pack in packs if right[pack] >= max(right.values()) - CHANCE]
+    cheapest = min(good, key=tokens.__getitem__)
+    return usual if usual in good and tokens[cheapest] > FAR_FEWER * tokens[usual] else cheapest
 
 
-def better_guided(rows: Sequence[Row], pack: str) -> bool:
+def better_guided(rows: Sequence[Row], pack: str) -> bool | None:
     """Whether the model was right more often with steps than with code, of the tasks that were
-    tried with both; by more than half an answer, which is chance."""
-    common = _common(rows, (pack, GUIDED))
-    right = {way: sum(float(each[way]["score"]) for each in common) for way in (pack, GUIDED)}
-    return right[GUIDED] > right[pack] + 0.5
+    tried with both; None: as often, but for half an answer."""
+    right = _right(_common(rows, (pack, GUIDED)), (pack, GUIDED))
+    more = right[GUIDED] - right[pack]
+    return more > 0 if abs(more) > CHANCE else None
+
+
+def _right(common: Sequence[Mapping[str, Row]], ways: Sequence[str]) -> dict[str, float]:
+    return {way: sum(float(each[way]["score"]) for each in common) for way in ways}
 
 
 def _common(rows: Sequence[Row], ways: Sequence[str]) -> list[dict[str, Row]]:

@@ -77,6 +77,10 @@ ROWS: Mapping[str, Row] = {
             "multihop_plain", f"the same, plain model, {PARAGRAPHS} paragraphs", ("multihop",),
             60_000, 600, "(to compare)", plain=True, needs_data=True,
         ),
+        Row(
+            "summary", "summary of a book: chapters told, nobody invented", ("summary",),
+            1_000_000, 14_400, "every chapter, nobody invented",
+        ),
         Row("short", "short texts", ("needle", "two_hop"), 2_000, 300, "none worse than plain"),
         Row(
             "short_plain", "short texts, plain model", ("needle", "two_hop"), 2_000, 300,

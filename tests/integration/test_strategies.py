@@ -540,6 +540,42 @@ def test_a_word_of_the_question_is_added_where_conditions_leave_out_nothing(
     assert ways(result, "guided") == [f"case_{n + 1000}" for n in range(300) if n % 3]
 
 
+@pytest.mark.parametrize("do", ["count", "list"])
+def test_a_condition_that_says_what_all_lines_are_is_left_out(known: Known, do: str) -> None:
+    known()
+    rows = [f"pump #{n} reported {'drift' if n % 3 else 'leak'} at {n + 100}" for n in range(60)]
+    asks = "How many alarms" if do == "count" else "Which alarms"
+
+    def reads(request: ChatRequest) -> str:
+        return str(re.findall(r"#\d+", request.last)[0])
+
+    script = [step(do, where=["alarm", "drift"])]
+    question = f"{asks} (# and a number) are there that reported drift?"
+    result, _ = guided(script, question, "\n".join(rows), sub=reads)
+    drifted = [f"#{n}" for n in range(60) if n % 3]
+    assert ways(result, "guided") == (len(drifted) if do == "count" else drifted)
+    question = f"{asks} are there that reported smoke?"
+    script = [step(do, where=["alarm", "smoke"])] * 2
+    result, _ = guided(script, question, "\n".join(rows), sub=reads)
+    assert result.answer in (0, []), "what is asked for and nowhere to be found is not left out"
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "right"),
+    [
+        ("What does the book say of Korsnes?", "Vik", "Vik Bay"),
+        ("What is the first name of the keeper of Korsnes?", "Vik", "Vik"),
+        ("What does the book say of Korsnes?", "bay", "Bay"),
+        ("What does the book say of Korsnes?", "LOUD", "LOUD"),
+    ],
+)
+def test_a_name_is_given_whole(known: Known, question: str, said: str, right: str) -> None:
+    known()
+    text = f"the inn of Korsnes moved to Vik Bay, where LOUD Horns blow.\n{LOG}"
+    result, _ = solve([], text, question=question, mode="guided", sub=said)
+    assert ways(result, "guided") == right
+
+
 def test_a_sign_that_the_question_speaks_of_belongs_to_what_is_listed(known: Known) -> None:
     known()
     rows = [f"claim #W{n + 100} in {'Ost' if n % 2 else 'West'} county" for n in range(200)]

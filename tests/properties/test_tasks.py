@@ -157,7 +157,7 @@ def test_every_python_makes_the_same_bytes() -> None:
         for seed in range(8):
             task = make(kind, seed, 5_000)
             made.update(f"{task.question}\n{task.context}\n{task.expected}\n".encode())
-    assert made.hexdigest()[:16] == "346b2a0e13f2b62d"
+    assert made.hexdigest()[:16] == "a0eb525f1b8fffbc"
 
 
 def test_real_messages_and_paragraphs_come_from_the_folder_given(tmp_path: Path) -> None:
@@ -194,3 +194,17 @@ def test_real_messages_and_paragraphs_come_from_the_folder_given(tmp_path: Path)
 
 def _write(path: Path, rows: Sequence[object]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@given(SEEDS, st.integers(20_000, 120_000))
+def test_a_summary_has_to_tell_of_every_chapter_and_of_nobody_else(seed: int, chars: int) -> None:
+    task = make("summary", seed, chars)
+    assert isinstance(task.expected, tuple)
+    names = [name for name, _ in task.expected]
+    assert len(task.expected) == max(2, chars // 16_000)
+    assert all(name in task.context and town in task.context for name, town in task.expected)
+    told = [f"In it {name} comes to a town." for name in names]
+    assert task.score(" ".join(told)) == 1.0
+    assert task.score(" ".join(told[:1])) == 1 / len(names)
+    assert task.score(" ".join(told) + " Then old Zebulon comes.") == 0.0
+    assert task == make("summary", seed, chars)

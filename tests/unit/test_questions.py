@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unspool.engine.strategies.questions import overview
+from unspool.engine.strategies.questions import overview, things
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,20 @@ def test_a_summary_of_all(question: str) -> None:
 )
 def test_no_summary_of_all(question: str) -> None:
     assert not overview(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("How many alarms are there that came late?", ["alarms"]),
+        ("Look for payments in thaler. How many of them are also payments that failed?",
+         ["payments"]),
+        ("Tell me how many door events the text has that were denied.", ["door", "events"]),
+        ("How many of the people were born in Vik?", ["people"]),
+        ("Which test cases are there whose result is passed?", ["test", "cases"]),
+        ("Who keeps the lighthouse at Korsnes?", []),
+        ("How many alarms (# and a number) are there?", ["alarms"]),
+    ],
+)  # fmt: skip
+def test_what_is_counted_or_listed(question: str, said: list[str]) -> None:
+    assert things(question) == said

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from unspool.errors import ConfigurationError
-from unspool.tasks import messages, paragraphs
+from unspool.tasks import books, messages, paragraphs
 from unspool.tasks.dice import Dice
 from unspool.tasks.facts import DOMAINS, Domain
 from unspool.tasks.fillers import FILLERS, filled
@@ -80,19 +80,20 @@ def make(
     if chars < 1:
         raise ConfigurationError(f"a text of {chars} characters cannot be made")
     dice = Dice(kind, seed)
+    of_domain: dict[str, Callable[[Dice, int, int, str | None], Task]] = {
+        "needle": _needle, "needles": _needles, "two_hop": _two_hop, "count": _count, "list": _list
+    }  # fmt: skip
+    if kind in of_domain:
+        return of_domain[kind](dice, seed, chars, domain)
     match kind:
-        case "needle":
-            return _needle(dice, seed, chars, domain)
-        case "needles":
-            return _needles(dice, seed, chars, domain)
-        case "two_hop":
-            return _two_hop(dice, seed, chars, domain)
-        case "count":
-            return _count(dice, seed, chars, domain)
-        case "list":
-            return _list(dice, seed, chars, domain)
         case "label":
             return _label(dice, seed, chars, data=data, domain=domain)
+        case "summary":
+            question, made = dice.pick(books.ASKS), books.book(dice, chars)
+            return Task(
+                kind, seed, question, made.text, made.about,
+                domain="books", shape="chapters",
+            )  # fmt: skip
         case "multihop":
             if data is None:
                 raise ConfigurationError("questions of several steps need data=, a folder of texts")

@@ -134,6 +134,18 @@ def members(answer: object, expected: frozenset[str], form: str) -> float:
     return 2 * right / (len(named) + strange + len(expected))
 
 
+def covered(answer: object, parts: Sequence[Sequence[str]], context: str) -> float:
+    """The share of the parts of which a name is told; 0 where a name is told that the text does
+    not have. A name is a word with a capital that does not begin a sentence."""
+    told = _shown(answer)
+    known = plain(context)
+    named = {plain(one) for one in re.findall(r"(?<=[a-z,;] )[A-Z][a-z]{2,}", told)}
+    if any(not _says(known, name) for name in named):
+        return 0.0
+    text = plain(told)
+    return sum(any(_says(text, plain(name)) for name in names) for names in parts) / len(parts)
+
+
 def words(answer: object, expected: Sequence[str]) -> float:
     """The best F1 over words against any of `expected`, without articles and marks."""
     said = _bag(_LEADS.sub("", _shown(answer)))

@@ -7,8 +7,17 @@ from typing import Literal
 
 from unspool.tasks import scores
 
-Kind = Literal["needle", "needles", "count", "two_hop", "list", "label", "multihop"]
-KINDS: tuple[Kind, ...] = ("needle", "needles", "count", "two_hop", "list", "label", "multihop")
+Kind = Literal["needle", "needles", "count", "two_hop", "list", "label", "multihop", "summary"]
+KINDS: tuple[Kind, ...] = (
+    "needle",
+    "needles",
+    "count",
+    "two_hop",
+    "list",
+    "label",
+    "multihop",
+    "summary",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +29,8 @@ class Task:
     question: str
     context: str = field(repr=False)
     expected: object
-    """What is right: a text, a number, a tuple of texts, or for `needles` a mapping of what
-    is asked about to what is told of it."""
+    """What is right: a text, a number, a tuple of texts, for `needles` a mapping of what is
+    asked about to what is told of it, for a `summary` of each part the names to tell of."""
     domain: str
     """Which of its kind's subjects it is about, so that results can be told apart."""
     shape: str
@@ -60,3 +69,6 @@ class Task:
                 return scores.members(answer, frozenset(self.expected), self.form)
             case "multihop":
                 return scores.words(answer, (str(self.expected), *self.also))
+            case "summary":
+                assert isinstance(self.expected, tuple)
+                return scores.covered(answer, self.expected, self.context)

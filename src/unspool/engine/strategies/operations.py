@@ -19,7 +19,7 @@ from unspool.engine.strategies.conditions import (
     whole,
 )
 from unspool.engine.strategies.lines import OTHERS, RARE, SHOWN, Lines, sentence, unplaced
-from unspool.engine.strategies.questions import alone, measured, names, offered, suits
+from unspool.engine.strategies.questions import WHO, alone, measured, names, offered, suits, things
 
 MOST_READ = 3_000
 """Lines that are read one by one."""
@@ -69,12 +69,17 @@ Asked for: yes
 Question: {}
 Condition: {}
 Asked for:"""
+FIGURED = re.compile(r"\b(?:numbers|ids|codes|dates|years|prices|amounts)\b")
+"""What has figures in it."""
 OPENERS = frozenset("the a an it in on at yes no true false none not unknown and i".split())
 FACT = re.compile(r"\w[\w.,:/'-]*")
 NOTHING = re.compile(
     r"\W*(?:|none|null|unknown|n/?a|nothing|not (?:\w+ )*(?:found|given|said))\W*", re.I
 )
 """What says that there is no answer."""
+PART_OF_NAME = re.compile(
+    r"\b(?:first|last|given|family|sur) ?-?name|\binitials?\b|\btitle of", re.I
+)
 WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?![\w,])|\w[\w./'-]*")
 
 
@@ -131,12 +136,19 @@ class Steps(Lines):
 
     def _borne_out(self, said: str, question: str, text: str) -> str:
         """What is said as the text has it. What is not in it, repeats the question or is of
-        another kind is chosen anew among what the text has."""
+        another kind is chosen anew among what the text has; of `the doctor`, for who it was,
+        among the names beside it."""
         said = _as_in(text, said)
-        if said and not _echoes(said, question) and suits(said, question):
+        if said and not PART_OF_NAME.search(question):
+            said = _whole_name(text, said)
+        holds = bool(said) and not _echoes(said, question)
+        if holds and suits(said, question):
             return said
+        nameless = holds and WHO.search(question)
+        if nameless:
+            text = "\n".join(line for line in text.splitlines() if said in line)
         options = [one for one in offered(text, question) if suits(one, question)]
-        return self._one_of(options, text, question)
+        return self._one_of(options, text, question) or (said if nameless else "")
 
     def each(self, *things: str) -> None:
         """Answers for each of several things by itself, from the lines that name it. Answers to
@@ -170,7 +182,7 @@ class Steps(Lines):
     def count(self, *where: str) -> None:
         """Counts the lines that fulfil all conditions."""
         where = self._asked_for(where)
-        self.found, alone = self._chosen(where)
+        self.found, alone = self._meeting(where)
         self._tell(f"{len(self.found):,} lines fulfil all of: {', '.join(where)}.")
         if not self.found and (strange := self._strange(alone)):
             if not self._afresh():
@@ -185,7 +197,7 @@ class Steps(Lines):
         """Takes of each line that fulfils all conditions what the question asks for. A model
         says of a few lines what that is; the rest follows from where it stands in them."""
         where = self._asked_for(where)
-        chosen, _ = self._chosen(where)
+        chosen, _ = self._meeting(where)
         if forgotten := self._forgotten(where, chosen):
             self._tell(f"Nearly all lines do. Added, of the question: {', '.join(forgotten)}.")
             where = (*where, *forgotten)
@@ -199,9 +211,11 @@ class Steps(Lines):
         question = self._question.lower()
         said = [signed(line, one, question) for line, one in zip(few, said)]
         pairs = [(line, one) for line, one in zip(few, said) if one.lower() not in question]
-        if said and not pairs:  # all the lines have that
-            pairs = [(line, self._choice(line, ask)) for line in few]
-        found = taken(lines, pairs) if len(lines) >= 0.95 * len(chosen) else []
+        found = taken(lines, pairs)
+        if said and not found:  # all the lines have that, or it stands nowhere in them
+            found = taken(lines, [(line, self._choice(line, ask)) for line in few])
+        if len(lines) < 0.95 * len(chosen):
+            found = []
         self.found = found or list(dict.fromkeys(chosen))
         self._tell(f"{len(self.found):,} found: {', '.join(self.found[:5])} ...")
         if not self._doubtful(where, "list", chosen) and self._asks != "number":
@@ -217,6 +231,9 @@ class Steps(Lines):
         """What a model chooses of a line's fields, without those that the question names."""
         question = self._question.lower()
         fields = [one for one in fields_of(line) if one.lower() not in question]
+        if FIGURED.search(question):
+            words = re.findall(r"\w(?:[\w./@'-]*\w)?", line)
+            fields = [word for word in words if any(map(str.isdigit, word))] or fields
         return self._one_of(fields, line, ask.strip())
 
     def _one_of(self, options: Sequence[str], text: str, ask: str) -> str:
@@ -324,6 +341,18 @@ class Steps(Lines):
         found = self._lines_with(text, SHOWN) if len(text) > 2 else []
         return found[0] if found and all(line in self._shown for line in found) else ""
 
+    def _meeting(self, where: Sequence[str]) -> tuple[list[str], dict[str, int]]:
+        """What is chosen by all conditions but those that say what all lines are, where no line
+        says that: of alarms, `alarm`."""
+        lines, alone = self._chosen(where)
+        every = {one.rstrip("s") for one in things(self._question)}
+        said = [one for one in where if not alone[one] and one.lower().rstrip("s") in every]
+        rest = [one for one in where if one not in said]
+        if lines or not said or not rest:
+            return lines, alone
+        self._tell(f"Left out, for it is what all lines are: {', '.join(said)}.")
+        return self._chosen(rest)
+
     def _chosen(self, where: Sequence[str]) -> tuple[list[str], dict[str, int]]:
         """The lines that fulfil all conditions; gives, and says, of each how many fulfil it
         alone."""
@@ -418,6 +447,13 @@ def _as_in(text: str, said: str) -> str:
     if not said or not found:
         return ""
     return found[0] if by_itself else whole(text, found[0])
+
+
+def _whole_name(text: str, said: str) -> str:
+    """A name with its other words behind it, in a sentence: `Vik Bay`, where `Vik` was said."""
+    more = r"(?: [A-Z][a-z][\w'’-]*)+(?= [a-z]|[.,;:!?)\n]|$)"
+    found = re.search(rf"(?<=[a-z,] ){re.escape(said)}{more}", text)
+    return found[0] if found and re.search(r"\b[A-Z][a-z][\w'’-]*$", said) else said
 
 
 def _echoes(said: str, question: str) -> bool:

@@ -31,6 +31,15 @@ OVERVIEW = (
     rf"|\bwhat (?:is|are) {_WRITTEN} (?:all )?about\b|\bwhat happens in {_ALL_OF_IT}"
 )
 """Compiled where it is needed: the code of steps has it too."""
+_THINGS = (
+    r"\b(?:how many(?: of(?: the| these| all)?)?|(?:number|list) of(?: the| all)?|text (?:has|have)"
+    r"|(?:count|list|find|name|collect)(?: the| all)*|look for(?: the| all)?"
+    r"|(?:of|are) (?:all|also)|of (?:these|the)|which|(?:each|every one) of (?:the|these))"
+    r" ((?:[a-z-]+ )??(?:[a-z-]+(?:[^\Ws]s|sses)|people|men|women|children))"
+    r"(?=[,.?!]| \(| (?:that|which|who|whose|with|without|where|when|there|are|were|is|have|has|had"
+    r"|do|does|did|come|came|on|in|at|by|from|of|about|not|the text)\b)"
+)
+WHO = re.compile(r"^(?:by |to |with |for )?who(?:m|se)?\b|\bwho(?:m|se)?\b[^.?]*\?$", re.I)
 MOST_OFFERED = 24
 """Of what a text has, to choose from."""
 
@@ -43,6 +52,13 @@ def asked(question: str) -> str:
     every = r"\b(?:all|every|each|both|list|leave out|leaving out)\b"
     several = r"^(?:what|which|who) (?:are|were)\b|^(?:which|what) \w+(?:s|es|ren)? (?:are|were)\b"
     return "list" if re.search(rf"{every}|{several}", question) else "text"
+
+
+def things(question: str) -> list[str]:
+    """What a question says that it counts or lists, in the plural: `alarms`, of `how many alarms
+    came late`."""
+    found = re.findall(_THINGS, question, re.I)
+    return list(dict.fromkeys(word.lower() for words in found for word in words.split()))
 
 
 def overview(question: str) -> bool:
@@ -85,8 +101,11 @@ def measured(question: str, lines: Iterable[str]) -> bool:
 
 
 def suits(said: str, question: str) -> bool:
-    """Whether what is said has the figures of a question for a date or a number."""
-    return any(map(str.isdigit, said)) or not FIGURES.search(question)
+    """Whether what is said has the figures of a question for a date or a number, or a name where
+    it asks who."""
+    if FIGURES.search(question):
+        return any(map(str.isdigit, said))
+    return any(map(str.isupper, said)) or not WHO.search(question)
 
 
 def offered(text: str, question: str) -> list[str]:

@@ -560,6 +560,45 @@ def test_a_condition_that_says_what_all_lines_are_is_left_out(known: Known, do: 
     assert result.answer in (0, []), "what is asked for and nowhere to be found is not left out"
 
 
+def test_of_what_a_model_takes_for_codes_that_counts_which_no_two_lines_share(
+    known: Known,
+) -> None:
+    known()
+    rows = [
+        f"{n * 37 % 997 + 1000}-QX;bolt;{'annex' if n % 2 else 'yard'};{n % 9}{n % 7}"
+        for n in range(200)
+    ]
+
+    def reads(request: ChatRequest) -> str:
+        code, _, _, number = request.last.splitlines()[0].split(";")
+        return code if code == "1485-QX" else number
+
+    question = "List the codes of all articles that lie in the annex."
+    result, _ = guided([step("list", where=["annex"])], question, "\n".join(rows), sub=reads)
+    assert ways(result, "guided") == [row.split(";")[0] for row in rows if "annex" in row]
+
+
+def test_of_what_stands_nowhere_by_itself_a_field_is_chosen(known: Known) -> None:
+    known()
+    rows = [f"M{n + 8100} Ada Moe, {'baker' if n % 2 else 'nurse'}, of Vik" for n in range(200)]
+    script = [step("list", where=["baker"])]
+    question = "Which members are there whose trade is baker? Give their numbers, all of them."
+    result, _ = guided(script, question, "\n".join(rows), sub="1")
+    assert ways(result, "guided") == [f"M{n + 8100}" for n in range(200) if n % 2]
+
+
+def test_of_the_keeper_for_who_it_was_the_name_beside_it_is_taken(known: Known) -> None:
+    known()
+    text = f"Rain fell on Vik. Ada Moe kept the inn of Korsnes as the keeper.\n{LOG}"
+    for question in ("Who was the keeper of Korsnes?", "Who cared for Korsnes?"):
+        result, _ = solve([], text, question=question, mode="guided", sub="the keeper")
+        assert ways(result, "guided") == "Ada Moe"
+    text = text.replace("Ada Moe kept the inn", "nobody kept the inn")
+    question = "Who cared for Korsnes?"
+    result, _ = solve([], text, question=question, mode="guided", sub="the keeper")
+    assert ways(result, "guided") == "the keeper"
+
+
 @pytest.mark.parametrize(
     ("question", "said", "right"),
     [

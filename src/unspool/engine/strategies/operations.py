@@ -71,6 +71,7 @@ Condition: {}
 Asked for:"""
 FIGURED = re.compile(r"\b(?:numbers|ids|codes|dates|years|prices|amounts)\b")
 """What has figures in it."""
+IDENTIFYING = re.compile(r"\b(?:ids|identifiers|codes|numbers|keys)\b", re.I)
 OPENERS = frozenset("the a an it in on at yes no true false none not unknown and i".split())
 FACT = re.compile(r"\w[\w.,:/'-]*")
 NOTHING = re.compile(
@@ -144,11 +145,10 @@ class Steps(Lines):
         holds = bool(said) and not _echoes(said, question)
         if holds and suits(said, question):
             return said
-        nameless = holds and WHO.search(question)
-        if nameless:
-            text = "\n".join(line for line in text.splitlines() if said in line)
+        if nameless := bool(said and WHO.search(question)):
+            text = "\n".join(one for one in re.split(r"(?<=[.!?])\s|\n", text) if said in one)
         options = [one for one in offered(text, question) if suits(one, question)]
-        return self._one_of(options, text, question) or (said if nameless else "")
+        return self._one_of(options, text, question) or (said if nameless and holds else "")
 
     def each(self, *things: str) -> None:
         """Answers for each of several things by itself, from the lines that name it. Answers to
@@ -211,15 +211,24 @@ class Steps(Lines):
         question = self._question.lower()
         said = [signed(line, one, question) for line, one in zip(few, said)]
         pairs = [(line, one) for line, one in zip(few, said) if one.lower() not in question]
-        found = taken(lines, pairs)
+        found = self._taken(lines, pairs)
         if said and not found:  # all the lines have that, or it stands nowhere in them
-            found = taken(lines, [(line, self._choice(line, ask)) for line in few])
+            found = self._taken(lines, [(line, self._choice(line, ask)) for line in few])
         if len(lines) < 0.95 * len(chosen):
             found = []
         self.found = found or list(dict.fromkeys(chosen))
         self._tell(f"{len(self.found):,} found: {', '.join(self.found[:5])} ...")
         if not self._doubtful(where, "list", chosen) and self._asks != "number":
             self._final(self.found)
+
+    def _taken(self, lines: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
+        """What the lines have where most examples stand; where the question asks for what tells
+        the lines apart, and one of the examples alone does, that."""
+        found = taken(lines, pairs)
+        if len(found) < len(lines) and IDENTIFYING.search(self._question):
+            alone = (taken(lines, [pair]) for pair in pairs if not re.search(r"\s", pair[1]))
+            found = next((one for one in alone if len(one) == len(lines)), found)
+        return found
 
     def _items(self, lines: Sequence[str], ask: str) -> list[str]:
         """What a model says of each of some lines."""

@@ -112,7 +112,8 @@ def offered(text: str, question: str) -> list[str]:
     """What a text has that may answer a question, and the question does not say: names, dates,
     numbers, codes."""
     dates = re.findall(r"\d{1,2} [A-Z]\w+ \d{4}", text)
-    named = re.findall(r"\b[A-Z][\w'-]*(?: [A-Z][\w'-]*)*", text)
+    named = re.findall(r"\b[A-Z][\w'-]*(?: [A-Z][\w'-]*)+|(?<=[^.!?] )[A-Z][\w'-]*", text)
+    named = named or re.findall(r"\b[A-Z][\w'-]*", text)
     figures = re.findall(r"(?=[\w./:-]*\d)\w(?:[\w.,/:-]*\w)?", text)
     asked = question.lower()
     found = dict.fromkeys([*dates, *named, *figures])

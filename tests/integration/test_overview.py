@@ -139,3 +139,43 @@ def test_of_next_to_nothing_there_is_a_summary_too(known: Known, text: str) -> N
     known("sub")
     result, _ = solve([], text, question=SUMMARISE, sub="One line alone.", mode="mapreduce")
     assert (result.answer or "") == text.strip()
+
+
+def test_many_small_documents_are_told_together(known: Known) -> None:
+    known("sub")
+    messages = [
+        f"Message {number} of Halvard Lie says that the lamp is lit." for number in range(500)
+    ]
+
+    def says(request: ChatRequest) -> str:
+        return "Halvard Lie says that the lamp is lit."
+
+    result, server = solve(
+        [], messages, question="Summarize the conversation.", sub=says, mode="mapreduce"
+    )
+    assert "Halvard Lie says" in ways(result, "mapreduce")
+    assert len(server.requests) < 10
+
+
+def test_a_text_of_one_piece_is_told_as_the_question_asks(known: Known) -> None:
+    known("sub")
+    question = "Summarize this article in one sentence."
+    result, server = solve([], BOOK[:900], question=question, sub="He counts.", mode="mapreduce")
+    assert ways(result, "mapreduce") == "He counts."
+    [request] = server.requests
+    assert question in request.last
+
+
+def test_where_all_nouns_have_capitals_they_are_no_names(known: Known) -> None:
+    known("sub", chunk_tokens=250)
+    text = "Am Abend zählte der Wärter die Lampen am Turm und ging dann in das alte Haus. " * 60
+    said = "Im Turm zählt er Schiffe und Möwen. Dann kommen 99 Gäste."
+    result, _ = solve([], text, question="Summarize this text.", sub=said, mode="mapreduce")
+    assert ways(result, "mapreduce") == "Im Turm zählt er Schiffe und Möwen."
+
+
+def test_a_part_is_called_by_its_heading(known: Known) -> None:
+    known("sub", chunk_tokens=250)
+    book = BOOK.replace("Chapter 3\n\n\n", "Chapter 3\n\n\n“Yes.”\n\n“No,” he said.\n\n")
+    result, _ = solve([], book, question=SUMMARISE, sub=sub, mode="mapreduce")
+    assert "\n\nChapter 3: Ingrid Foss counts 7 ships." in ways(result, "mapreduce")

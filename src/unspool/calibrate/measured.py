@@ -45,10 +45,10 @@ def profile(kept: Kept, model: str, known: Profile, day: date) -> Profile:
     if runs:
         made = replace(
             made,
-            codes=seen.codes,
-            fences=seen.fences,
-            batches=seen.batches,
-            stops=seen.stops,
+            codes=known.codes if seen.codes is None else seen.codes,
+            fences=known.fences if seen.fences is None else seen.fences,
+            batches=known.batches if seen.batches is None else seen.batches,
+            stops=known.stops if seen.stops is None else seen.stops,
             strategy=_strategy(runs, pack, seen, known.strategy),
         )
     return made
@@ -80,7 +80,7 @@ def per_call(rows: Sequence[Row], known: int | None = None) -> int | None:
 
 def _strategy(runs: Sequence[Row], pack: str, seen: Habits, known: Strategy) -> Strategy:
     guided = better_guided(runs, pack)
-    if (seen.codes or 0.0) < LEAST_SHARE:
+    if seen.codes is not None and seen.codes < LEAST_SHARE:
         guided = True
     return known if guided is None else "guided" if guided else "rlm"
 

@@ -133,9 +133,29 @@ def taken(lines: Sequence[str], examples: Sequence[tuple[str, str]]) -> list[str
 
 def whole(home: str, example: str) -> str:
     """An example with what belongs to its first and last word in the line that it is from."""
-    inner = rf"(?:\w+[/.@-])*{re.escape(example)}(?:[/.@-]?\w+)*"
+    inner = rf"(?:\w+[/.@-])*\w*{re.escape(example)}(?:[/.@-]?\w+)*"
     found = re.search(rf"(?<![\w]){inner}", home)
     return found[0] if found else example
+
+
+def as_in(text: str, said: str) -> str:
+    """What is said as it stands in a text, `1874` as `1,874`, and with what belongs to its
+    words where it stands nowhere by itself; nothing, where it is not in it."""
+    pattern = ",?".join(map(re.escape, said))
+    by_itself = re.search(rf"(?<![\w/.@:-]){pattern}(?![/.@:-]?\w)", text, re.I)
+    found = by_itself or re.search(pattern, text, re.I)
+    if not said or not found:
+        return ""
+    return found[0] if by_itself else whole(text, found[0])
+
+
+def whole_name(text: str, said: str) -> str:
+    """A name with its other words behind it, in a sentence: `Vik Bay`, where `Vik` was said."""
+    more = r" [A-Z][a-z][\w'’-]*(?= [a-z]|[.,;:!?)\n]|$)"
+    if re.search(rf"(?<!\w){re.escape(said)}(?!\w| [A-Z])", text):
+        return said
+    found = re.search(rf"(?<=[a-z,] ){re.escape(said)}{more}", text)
+    return found[0] if found and re.search(r"\b[A-Z][a-z][\w'’-]*$", said) else said
 
 
 def signed(home: str, example: str, question: str) -> str:

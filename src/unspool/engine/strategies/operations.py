@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from unspool.engine.strategies.conditions import (
+    as_in,
     condition,
     fields_of,
     signed,
     standing,
     taken,
-    whole,
+    whole_name,
 )
 from unspool.engine.strategies.lines import OTHERS, RARE, SHOWN, Lines, sentence, unplaced
 from unspool.engine.strategies.questions import WHO, alone, measured, names, offered, suits, things
@@ -43,6 +44,14 @@ Text:
 
 {0}
 Copy only the words that answer this from the text, without the rest of the sentence."""
+ITEM = """Question: {0}
+
+Text:
+{1}
+
+{0}
+The text is one line of many. Copy only the words of it that answer this, without the rest of the\
+ line."""
 READINGS = 3
 """Times that what was read may lead to further lines."""
 ALL = "The lines above are all there is of it. If they have the answer, give it."
@@ -69,9 +78,10 @@ Asked for: yes
 Question: {}
 Condition: {}
 Asked for:"""
-FIGURED = re.compile(r"\b(?:numbers|ids|codes|dates|years|prices|amounts)\b")
+FIGURED = re.compile(r"\b(?:the|their|its|by) (?:numbers|ids|codes|dates|years|prices|amounts)\b")
 """What has figures in it."""
-IDENTIFYING = re.compile(r"\b(?:ids|identifiers|codes|numbers|keys)\b", re.I)
+IDENTIFYING = re.compile(r"\b(?:the|their|its|by) (?:ids|identifiers|codes|numbers|keys)\b", re.I)
+"""What no two things share."""
 OPENERS = frozenset("the a an it in on at yes no true false none not unknown and i".split())
 FACT = re.compile(r"\w[\w.,:/'-]*")
 NOTHING = re.compile(
@@ -139,15 +149,18 @@ class Steps(Lines):
         """What is said as the text has it. What is not in it, repeats the question or is of
         another kind is chosen anew among what the text has; of `the doctor`, for who it was,
         among the names beside it."""
-        said = _as_in(text, said)
+        said = as_in(text, said)
         if said and not PART_OF_NAME.search(question):
-            said = _whole_name(text, said)
+            said = whole_name(text, said)
         holds = bool(said) and not _echoes(said, question)
         if holds and suits(said, question):
             return said
-        if nameless := bool(said and WHO.search(question)):
+        nameless = bool(said and WHO.search(question))
+        if nameless:
             text = "\n".join(one for one in re.split(r"(?<=[.!?])\s|\n", text) if said in one)
         options = [one for one in offered(text, question) if suits(one, question)]
+        if nameless and holds and options:  # it may have been right: lower-case names, `the boys`
+            options = [*options, said]
         return self._one_of(options, text, question) or (said if nameless and holds else "")
 
     def each(self, *things: str) -> None:
@@ -197,23 +210,21 @@ class Steps(Lines):
         """Takes of each line that fulfils all conditions what the question asks for. A model
         says of a few lines what that is; the rest follows from where it stands in them."""
         where = self._asked_for(where)
-        chosen, _ = self._meeting(where)
+        chosen, alone = self._meeting(where)
+        where = tuple(alone)
         if forgotten := self._forgotten(where, chosen):
             self._tell(f"Nearly all lines do. Added, of the question: {', '.join(forgotten)}.")
             where = (*where, *forgotten)
             chosen, _ = self._chosen(where)
         lines = [line for line in chosen if len(line) <= LONGEST]
         few = [lines[len(lines) * at // SAMPLES] for at in range(min(SAMPLES, len(lines)))]
-        ask = (
-            f"\n\nThis is one of many lines. {self._question}\nOf this line alone, that is: {COPY}"
-        )
-        said = self._items(few, ask)
+        said = self._items([ITEM.format(self._question, line) for line in few])
         question = self._question.lower()
         said = [signed(line, one, question) for line, one in zip(few, said)]
         pairs = [(line, one) for line, one in zip(few, said) if one.lower() not in question]
         found = self._taken(lines, pairs)
         if said and not found:  # all the lines have that, or it stands nowhere in them
-            found = self._taken(lines, [(line, self._choice(line, ask)) for line in few])
+            found = self._taken(lines, [(line, self._choice(line)) for line in few])
         if len(lines) < 0.95 * len(chosen):
             found = []
         self.found = found or list(dict.fromkeys(chosen))
@@ -230,20 +241,20 @@ class Steps(Lines):
             found = next((one for one in alone if len(one) == len(lines)), found)
         return found
 
-    def _items(self, lines: Sequence[str], ask: str) -> list[str]:
-        """What a model says of each of some lines."""
-        if not lines or self._ask_all is None:
+    def _items(self, prompts: Sequence[str]) -> list[str]:
+        """What a model says to each prompt, without the marks of a list."""
+        if not prompts or self._ask_all is None:
             return []
-        return [str(one).strip().strip("\"'") for one in self._ask_all([x + ask for x in lines])]
+        return [str(one).strip().strip("[]\"'").strip() for one in self._ask_all(list(prompts))]
 
-    def _choice(self, line: str, ask: str) -> str:
+    def _choice(self, line: str) -> str:
         """What a model chooses of a line's fields, without those that the question names."""
         question = self._question.lower()
         fields = [one for one in fields_of(line) if one.lower() not in question]
         if FIGURED.search(question):
             words = re.findall(r"\w(?:[\w./@'-]*\w)?", line)
             fields = [word for word in words if any(map(str.isdigit, word))] or fields
-        return self._one_of(fields, line, ask.strip())
+        return self._one_of(fields, line, f"{self._question}\nOf this line alone, that is:")
 
     def _one_of(self, options: Sequence[str], text: str, ask: str) -> str:
         """What a model chooses of the options for a text; it is not asked where there is no
@@ -292,8 +303,8 @@ class Steps(Lines):
             return False
         self._warned.add("afresh")
         lines = "\n".join(map(unplaced, self._shown))
-        said = "".join(self._items([lines], f"\n\n{self._question}\n{COPY}")).strip(".")
-        said = _as_in(lines, said)
+        said = "".join(self._items([f"{lines}\n\n{self._question}\n{COPY}"])).strip(".")
+        said = as_in(lines, said)
         if not said or _echoes(said, self._question):
             return False
         if not (self._elsewhere(said) or self._more_of(said)):
@@ -352,7 +363,7 @@ class Steps(Lines):
 
     def _meeting(self, where: Sequence[str]) -> tuple[list[str], dict[str, int]]:
         """What is chosen by all conditions but those that say what all lines are, where no line
-        says that: of alarms, `alarm`."""
+        says that: of alarms, `alarm`; and how many fulfil each that was left."""
         lines, alone = self._chosen(where)
         every = {one.rstrip("s") for one in things(self._question)}
         said = [one for one in where if not alone[one] and one.lower().rstrip("s") in every]
@@ -445,24 +456,6 @@ class Steps(Lines):
 def _enum(options: Sequence[str]) -> dict[str, Any]:
     """The form of a reply that is one of the options."""
     return {"type": "string", "enum": list(options)}
-
-
-def _as_in(text: str, said: str) -> str:
-    """What is said as it stands in a text, `1874` as `1,874`, and with what belongs to its
-    words where it stands nowhere by itself; nothing, where it is not in it."""
-    pattern = ",?".join(map(re.escape, said))
-    by_itself = re.search(rf"(?<![\w/.@:-]){pattern}(?![/.@:-]?\w)", text, re.I)
-    found = by_itself or re.search(pattern, text, re.I)
-    if not said or not found:
-        return ""
-    return found[0] if by_itself else whole(text, found[0])
-
-
-def _whole_name(text: str, said: str) -> str:
-    """A name with its other words behind it, in a sentence: `Vik Bay`, where `Vik` was said."""
-    more = r"(?: [A-Z][a-z][\w'’-]*)+(?= [a-z]|[.,;:!?)\n]|$)"
-    found = re.search(rf"(?<=[a-z,] ){re.escape(said)}{more}", text)
-    return found[0] if found and re.search(r"\b[A-Z][a-z][\w'’-]*$", said) else said
 
 
 def _echoes(said: str, question: str) -> bool:

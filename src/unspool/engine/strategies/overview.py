@@ -4,7 +4,6 @@ no name or number that the text does not have.
 Run there as it stands: it needs the standard library alone.
 """
 
-import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
@@ -31,21 +30,36 @@ WHOLE = """Notes on all parts of a text, in their order:
 Write that from the notes, and nothing else. Use no name that is not in the notes."""
 STRANGE = "\nWrite without: {}."
 SHORT = re.compile(
-    r"\b(?:(?:short|brief|concise)\w*|in (?:a few|one|two|three|four|five|\d+) \w+"
-    r"|(?:one|single|two|three|\d+)[- ](?:sentence|paragraph|word|line|bullet|point)s?)\b",
+    r"\b(?:(?:short|brief|concise)(?: \w+)? (?:summary|overview|synopsis|outline|abstract|recap)"
+    r"|in (?:short|brief)|briefly"
+    r"|(?:in )?(?:a|an|one|single|two|three|four|five|six|seven|eight|nine|ten|a few|a hundred|\d+)"
+    r"[- ](?:sentence|paragraph|word|line|bullet|point)s?)\b",
     re.I,
 )
 """What asks for one text, and not for a paragraph on each part."""
-SENTENCES = re.compile(r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)(?<=[.!?])[\"”’]?\s+(?=\S)")
-NAMED = re.compile(
-    r"(?<![.!?:]\s)(?<!^)(?<![\"“‘(])\b[A-Z][\w'’-]*[a-z]\b|^[A-Z]\w+(?= [A-Z])|\d[\d.,:/-]*\d|\d",
-    re.M,
+OF_EACH = re.compile(r"\b(?:each|every|per|by)\b", re.I)
+SENTENCES = re.compile(
+    r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)(?:(?<=[.!?])|(?<=[.!?][\"”’]))\s+(?=\S)"
 )
-"""Names and numbers; of a sentence's first word only where a name goes on behind it."""
+NAMED = re.compile(r"(?<![.!?:]\s)(?<!^)(?<![\"“‘(])\b[A-Z][\w'’-]*[a-z]\b|\d[\d.,:/-]*\d|\d", re.M)
+"""Names and numbers; not the first word of a sentence."""
 INTRODUCED = re.compile(
-    r"^(?:Here is [^:]*: *|In (?:this|the) (?:part|passage|text|notes?)\b[^,]*, )"
+    r"^(?:Here is [^:]*: *|(?:In|On) (?:this|the) (?:part|passage|text|chapter|notes?)\b[^,]*, )"
 )
+CAPITALS = 0.1
+"""A share of words with a capital within sentences, from which on they are no names: German."""
+MANY = 60
+"""Parts: of more, neighbours are told together."""
+HEAD = re.compile(r"^=====.*=====\n")
+"""Where a document begins."""
 TITLE_CHARS, EXTRACT_CHARS = 80, 200
+LINES = 6
+"""Of a part, among which its heading is."""
+HEADING = re.compile(
+    r"\s*(?:#+ \S|(?:chapter|part|book|act|scene|section|volume|letter|canto)\b"
+    r"|(?:[IVXLC]+|\d+(?:\.\d+)*)\.? ?[A-Z]?[\w ]{0,60}$)",
+    re.I,
+)
 
 Part = tuple[str, str]
 """Its name, and what it says."""
@@ -67,6 +81,7 @@ class Overview:
         self._question, self._size = question, size
         self._chunks, self._ask_all = chunks, ask_all
         self._answer, self._failed = answer, failed
+        self._whole = ""
         self.unread = 0
         """Pieces that no model could read."""
 
@@ -74,28 +89,38 @@ class Overview:
         """The summary: of a text of several parts a paragraph on the whole and one on each, or
         only the first where the question asks for something short."""
         parts = self._parts()
+        if len(parts) == 1 and len(parts[0][1]) <= self._size:
+            return self._at_once(parts[0][1])
         paragraphs = self._paragraphs(parts)
         told = [(name, one) for (name, _), one in zip(parts, paragraphs) if one]
+        notes = [f"{name}: {one}" for name, one in told] if len(told) > 1 else paragraphs
+        self._whole = self._joined("the text", notes, last=True)
         if len(told) < 2:
-            return told[0][1] if told else ""
-        whole = self._joined("the text", [one for _, one in told], last=True)
-        if SHORT.search(self._question):
-            return whole
-        return f"{whole}\n\n{_listed(told)}"
+            return self._whole or " ".join(paragraphs)
+        if self._whole and SHORT.search(self._question) and not OF_EACH.search(self._question):
+            return self._whole
+        return f"{self._whole}\n\n{_listed(told)}".strip()
 
     def prompt(self) -> str:
         """What asks for the summary in another form."""
-        return WHOLE.format(self._answer["content"], self._question)
+        made = str(self._answer["content"])
+        return WHOLE.format(made if len(made) <= self._size else self._whole, self._question)
+
+    def _at_once(self, text: str) -> str:
+        [told] = self._faithful([f"{text}\n\n{self._question}"], [text])
+        self.unread += told is None
+        return told or _extract(text)
 
     def _parts(self) -> list[Part]:
         """Documents, else what stands below headings, else pieces."""
         found = [(name, str(text)) for *_, name, text in self._chunks(by="documents", spans=True)]
-        parts = [(name, text) for name, text in found if text.strip()]
+        parts = [(name, HEAD.sub("", text.lstrip())) for name, text in found]
+        parts = [(name, text) for name, text in parts if text.strip()]
         for by in ({"by": "headings"}, {"size": 8 * self._size, "by": "paragraphs"}):
             if len(parts) > 1:
                 break
             parts = list(_with_titles(map(str, self._chunks(**by))))
-        return parts
+        return list(_gathered(parts, self._size)) if len(parts) > MANY else parts
 
     def _paragraphs(self, parts: Sequence[Part]) -> list[str]:
         """One on each part. The first piece of each is read before the second of any: what a
@@ -107,7 +132,7 @@ class Overview:
         for some in _batches(places):
             texts = [pieces[at][number] for at, number in some]
             prompts = [READ.format(parts[at][0], text) for (at, _), text in zip(some, texts)]
-            told = self._faithful(prompts, texts)
+            told = self._faithful(prompts, [f"{parts[at][0]}\n{pieces[at][n]}" for at, n in some])
             self.unread += told.count(None)
             for (at, number), note, text in zip(some, told, texts):
                 notes[at][number] = note or _extract(text)
@@ -121,14 +146,17 @@ class Overview:
 
     def _joined(self, name: str, notes: Sequence[str], *, last: bool = False) -> str:
         """Several notes as one paragraph, level by level where they are too long to be read at
-        once. `last`: as the question asks for it."""
+        once. `last`: as the question asks for it; nothing, where there is no reply."""
         while len(notes) > 1:
             groups = list(_groups(notes, self._size))
+            ends = last and len(groups) == 1
             prompts = [JOIN.format(name, "\n".join(group)) for group in groups]
-            if last and len(groups) == 1:
+            if ends:
                 prompts = [WHOLE.format("\n".join(notes), self._question)]
             texts = [" ".join(group) for group in groups]
-            told = self._faithful(prompts, texts)
+            told = self._faithful(prompts, [f"{name}\n{text}" for text in texts])
+            if ends:
+                return told[0] or ""
             notes = [one or text for one, text in zip(told, texts)]
         return " ".join(notes)
 
@@ -146,16 +174,23 @@ class Overview:
     def _borne_out(self, reply: Any, text: str) -> str | None:
         if isinstance(reply, self._failed):
             return None
+        known = f"{text}\n{self._question}"
         sentences = SENTENCES.split(" ".join(str(reply).split()))
-        told = [INTRODUCED.sub("", one) for one in sentences if one and not _strange(one, text)]
-        return " ".join(one[:1].upper() + one[1:] for one in told)
+        told = [INTRODUCED.sub("", one) for one in sentences]
+        told = [one[:1].upper() + one[1:] for one in told]
+        return " ".join(one for one in told if one and not _strange(one, known))
 
 
 def _strange(said: str, text: str) -> list[str]:
-    """Names and numbers that a text does not have."""
+    """Names and numbers that a text does not have; numbers alone, where words that are no names
+    have capitals too."""
     known = text.lower()
     named = (re.sub(r"['’]s?$", "", one) for one in NAMED.findall(said))
-    return [one for one in dict.fromkeys(named) if one.lower() not in known]
+    found = [one for one in dict.fromkeys(named) if one.lower() not in known]
+    words = re.findall(r"(?<=[a-z,;] )\w+", text[:20_000])
+    if sum(word[:1].isupper() for word in words) > CAPITALS * len(words) and len(words) > MANY:
+        found = [one for one in found if one[:1].isdigit()]
+    return found
 
 
 def _without(said: str, text: str) -> str:
@@ -164,29 +199,58 @@ def _without(said: str, text: str) -> str:
 
 
 def _with_titles(texts: Iterator[str]) -> Iterator[Part]:
-    """Texts by their first line; one that is hardly more than its title goes to the next."""
+    """Texts by their titles; one that is hardly more than its title goes to the next, or at the
+    end to the one before."""
+    held: list[str] = []
     before = ""
     for text in texts:
         before += text
-        if len(before.strip()) < LEAST:
-            continue
-        yield _title(before), before
-        before = ""
-    if before.strip():
-        yield _title(before), before
+        if _says(before) >= LEAST:
+            held.append(before)
+            before = ""
+    if before.strip() and held:
+        held[-1] += before
+    elif before.strip():
+        held.append(before)
+    yield from ((_title(text), text) for text in held)
+
+
+def _says(text: str) -> int:
+    """How many characters a text has in lines that are no titles."""
+    return sum(len(line) for line in text.splitlines() if len(line) > TITLE_CHARS // 2)
+
+
+def _gathered(parts: Sequence[Part], size: int) -> Iterator[Part]:
+    """Neighbours together, as long as they are read at once."""
+    group: list[Part] = []
+    for part in parts:
+        if group and sum(len(text) for _, text in group) + len(part[1]) > size:
+            yield _together(group)
+            group = []
+        group.append(part)
+    if group:
+        yield _together(group)
+
+
+def _together(group: Sequence[Part]) -> Part:
+    (first, _), (last, _) = group[0], group[-1]
+    name = first if first == last else f"{first} ... {last}"
+    return name, "\n".join(text for _, text in group)
 
 
 def _title(text: str) -> str:
-    """The last of the short lines that a text begins with, without what marks it."""
-    lines = [line.strip("#=*-_ \t") for line in text.strip().splitlines()]
-    short = itertools.takewhile(lambda line: len(line) < TITLE_CHARS // 2, lines)
-    titles = [line for line in short if line]
-    return (titles or [line for line in lines if line] or [""])[-1 if titles else 0][:TITLE_CHARS]
+    """What a text is headed by: the last heading among its first lines, else the first line."""
+    lines = [line for line in text.strip().splitlines() if line.strip()][:LINES]
+    named = [line for line in lines if HEADING.match(line)]
+    return (named[-1] if named else lines[0] if lines else "").strip("#=*-_ \t")[:TITLE_CHARS]
 
 
 def _extract(text: str) -> str:
-    """How a text begins, in whole words."""
-    return " ".join(text[: 2 * EXTRACT_CHARS].split())[:EXTRACT_CHARS].rpartition(" ")[0]
+    """How a text begins, in whole words where it has words."""
+    text = " ".join(text[: 2 * EXTRACT_CHARS].split())
+    if len(text) <= EXTRACT_CHARS:
+        return text
+    return text[:EXTRACT_CHARS].rpartition(" ")[0] or text[:EXTRACT_CHARS]
 
 
 def _listed(told: Sequence[Part]) -> str:

@@ -15,31 +15,39 @@ FIGURES = re.compile(
     re.I,
 )
 _WRITTEN = (
-    r"(?:it all|everything|(?:this|the|these|those|all|each|every)(?: [\w-]+){0,2}?"
+    r"(?:(?:this|the|these|those|all|each|every)(?: (?:of the|the|whole|entire|full|complete|long"
+    r"|short|following|attached|given))?"
     r" (?:texts?|books?|novels?|story|stories|documents?|reports?|papers?|plays?|files?|articles?"
-    r"|letters?|transcripts?|conversations?|discussions?|archive|chapters|contents?))\b"
+    r"|letters?|transcripts?|conversations?|discussions?|archive|chapters?|contents?|threads?"
+    r"|e?mails?|meetings?|chats?|speech(?:es)?|essays?|contracts?|sections?|notes))"
 )
-_ALL_OF_IT = rf"{_WRITTEN}(?! (?:about|on|of|that|where|which|who|from|by|between)\b)"
-_NO_MORE = r"(?= in |\s*[,.:!?;]|\s*$)"
+_COUNTED = r"(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|a few|a hundred|\d+)"
+_NO_MORE = (
+    rf"(?= in (?:{_COUNTED} [\w-]+|your own words|short|brief|detail|bullet points|[A-Z]\w+)"
+    r"(?=\s*[,.:!?;]|\s*$)|\s*[.!?;]|, (?!what|how|why|who|where|when)|\s*$)"
+)
 """It goes on with how it is to be done, or not at all: with nothing that it is to be about."""
+_BEGUN = r"(?:^|[.?!;] |\b(?:please|you|to|and|then|it,) )"
+_ALL_OF_IT = rf"(?:{_WRITTEN}|it all|it|this|everything){_NO_MORE}"
+_SUMMARY = r"(?:summary|synopsis|overview|outline|abstract|recap)"
 OVERVIEW = (
-    rf"(?<!\bthe )(?<!\ban )(?<!\ba )\b(?:summari[sz]e|outline|recap)(?: {_ALL_OF_IT}|{_NO_MORE})"
-    r"|\bsummari[sz]e (?:each|every) \w+"
-    r"|\b(?:write|give|make|provide|produce|create|draft|prepare|need|want)(?: me| us)?"
-    r" (?:an?|the)(?: [\w-]+,?){0,3} (?:summary|synopsis|overview|outline|abstract|recap)"
-    rf"(?: of {_ALL_OF_IT}|{_NO_MORE})"
-    rf"|\bwhat (?:is|are) {_WRITTEN} (?:all )?about\b|\bwhat happens in {_ALL_OF_IT}"
+    rf"{_BEGUN}(?:summari[sz]e|outline|recap)(?: {_ALL_OF_IT}|{_NO_MORE})"
+    rf"|{_BEGUN}(?:summari[sz]e|outline) (?:each|every) \w+{_NO_MORE}"
+    rf"|(?:{_BEGUN}(?:write|give|make|provide|produce|create|draft|prepare)|\bI (?:need|want))"
+    rf"(?: me| us)? (?:an?|the)(?: [\w-]+,?){{0,3}} {_SUMMARY}(?: of {_ALL_OF_IT}|{_NO_MORE})"
+    rf"|^what (?:is|are) {_WRITTEN} (?:all )?about\b|^what happens in {_WRITTEN}{_NO_MORE}"
 )
 """Compiled where it is needed: the code of steps has it too."""
+NEGATED = r"\b(?:not|never|without|n't)\b[^.?!]{0,20}\b(?:summar|outlin|recap|overview)"
 _THINGS = (
-    r"\b(?:how many(?: of(?: the| these| all)?)?|(?:number|list) of(?: the| all)?|text (?:has|have)"
-    r"|(?:count|list|find|name|collect)(?: the| all)*|look for(?: the| all)?"
-    r"|(?:of|are) (?:all|also)|of (?:these|the)|which|(?:each|every one) of (?:the|these))"
-    r" ((?:[a-z-]+ )??(?:[a-z-]+(?:[^\Ws]s|sses)|people|men|women|children))"
+    r"(?:\b(?:how many(?: of(?: the| these| all)?)?|(?:number|list) of(?: the| all)?"
+    r"|text (?:has|have)|(?:count|list|find|name|collect)(?: the| all)*|look for(?: the| all)?"
+    r"|of all|of (?:these|the)|(?:each|every one) of (?:the|these))|^which)"
+    r" (?:[a-z-]+ )??([a-z-]+(?:[^\Ws]s|sses)|people|men|women|children)"
     r"(?=[,.?!]| \(| (?:that|which|who|whose|with|without|where|when|there|are|were|is|have|has|had"
     r"|do|does|did|come|came|on|in|at|by|from|of|about|not|the text)\b)"
 )
-WHO = re.compile(r"^(?:by |to |with |for )?who(?:m|se)?\b|\bwho(?:m|se)?\b[^.?]*\?$", re.I)
+WHO = re.compile(r"^(?:by |to |with |for )?who(?:m|se)?\b|^what (?:is|was) the name of", re.I)
 MOST_OFFERED = 24
 """Of what a text has, to choose from."""
 
@@ -57,14 +65,14 @@ def asked(question: str) -> str:
 def things(question: str) -> list[str]:
     """What a question says that it counts or lists, in the plural: `alarms`, of `how many alarms
     came late`."""
-    found = re.findall(_THINGS, question, re.I)
-    return list(dict.fromkeys(word.lower() for words in found for word in words.split()))
+    return list(dict.fromkeys(word.lower() for word in re.findall(_THINGS, question, re.I)))
 
 
 def overview(question: str) -> bool:
     """Whether a question asks for a summary of all of a text, and not for one of what the text
     says of something: all has to be read for it."""
-    return bool(re.search(OVERVIEW, question, re.I))
+    negated = re.search(NEGATED, question, re.I)
+    return not negated and bool(re.search(OVERVIEW, question, re.I))
 
 
 def names(text: str) -> list[str]:

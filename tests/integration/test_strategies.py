@@ -604,6 +604,30 @@ def test_of_the_keeper_for_who_it_was_the_name_beside_it_is_taken(known: Known) 
         assert ways(result, "guided") == "the keeper"
 
 
+def test_who_is_only_on_the_way_is_asked_about_by_name(known: Known) -> None:
+    known()
+    text = (
+        f"The plans of the bridge at Korsnes are signed by Mina Wan, who designed it.\n{LOG}\n"
+        "Mina Wan learned the trade from Nils Drol.\n"
+    )
+
+    def sub(request: ChatRequest) -> str:
+        return "Nils Drol" if "Name the teacher of Mina Wan." in request.last else "Mina Wan"
+
+    question = "Name the teacher of the person who designed the bridge at Korsnes."
+    result, _ = solve([], text, question=question, mode="guided", sub=sub)
+    assert ways(result, "guided") == "Nils Drol"
+
+
+def test_what_lines_are_called_is_no_condition(known: Known) -> None:
+    known()
+    rows = [f"{'INFO' if n % 3 else 'WARN'} [reports] took {n} ms" for n in range(60)]
+    question = "Look for log lines of reports. How many of them are also log lines with INFO?"
+    script = [step("count", where=["log lines", "reports", "INFO"])]
+    result, _ = guided(script, question, "\n".join(rows))
+    assert ways(result, "guided") == 40
+
+
 @pytest.mark.parametrize(
     ("question", "said", "right"),
     [

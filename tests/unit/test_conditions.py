@@ -215,3 +215,22 @@ def test_a_number_without_a_name_is_the_one_that_the_question_points_to() -> Non
     question = "How many had more than 9000 bytes (the last number of the line)?"
     test = condition("bytes > 9000", lambda: rows, question)
     assert [row for row in rows if test(row)] == rows[10:]
+
+
+def _held(text: str, question: str, lines: Sequence[str]) -> list[int]:
+    test = condition(text, lambda: lines, question)
+    return [at for at, line in enumerate(lines) if test(line)]
+
+
+def test_the_question_tells_by_a_word_before_it_which_number_is_compared() -> None:
+    lines = ["payment 9001 of 2500 thaler", "payment 9002 of 90 ducat", "payment 2100 of 7 florin"]
+    question = "How many payments are of more than 2,100 (whatever the coin)?"
+    for text in ("more than 2,100", "payment > 2,100", "amount > 2,100", "> 2,100"):
+        assert _held(text, question, lines) == [0], text
+
+
+def test_the_last_number_of_a_line_is_that_of_the_number_that_the_question_says_so_of() -> None:
+    lines = ['"GET /a" 200 35000', '"GET /b" 404 99000', '"GET /c" 200 99000']
+    question = "How many have the status 200 and more than 38000 bytes (the last number)?"
+    assert _held("> 38000", question, lines) == [1, 2]
+    assert _held("status=200", question, lines) == [0, 2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unspool.engine.strategies.questions import overview, things
+from unspool.engine.strategies.questions import followed, overview, things
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,16 @@ def test_no_summary_of_all(question: str) -> None:
 )  # fmt: skip
 def test_what_is_counted_or_listed(question: str, said: list[str]) -> None:
     assert things(question) == said
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("Name the teacher of the person who designed the bridge.", "Name the teacher of Ada Moe."),
+        ("Where was the man that built it born?", ""),
+        ("Who is the man who keeps the inn at Korsnes?", ""),
+        ("Who keeps the inn at Korsnes?", ""),
+    ],
+)
+def test_a_question_about_somebody_who_is_known_by_now(question: str, asked: str) -> None:
+    assert followed(question, "Ada Moe") == asked

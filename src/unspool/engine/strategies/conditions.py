@@ -23,6 +23,7 @@ SIGNS = {
     **dict.fromkeys(("<=", "at most"), operator.le),
     **dict.fromkeys(("=", "=="), operator.eq),
 }
+THAN = r"(?:more|less|fewer|greater) than|over|above|under|below|at least|at most"
 NUMBER = r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?"
 UNLIKE = re.compile(r"(.+?)\s*(?:!=|<>|\bis not\b)\s*(.+)", re.I)
 NEGATION = re.compile(r"(?:not|no|without)\s+|!(?!=)\s*", re.I)
@@ -108,8 +109,11 @@ def _compared_in(compared: "re.Match[str]", question: str) -> "Iterator[re.Patte
     if unit:
         strict = [rf"{pattern}\s?{units[0]}(?!\w)" for pattern in after]
         patterns = [*strict, rf"({NUMBER})\s?{units[0]}(?!\w)", *patterns]
-    if re.search(r"\blast (?:number|figure|field|column)\b", question, re.I):
+    number = rf"(?<!\w){re.escape(compared['number'])}"
+    if re.search(rf"{number}\D{{0,40}}\blast (?:number|figure|field|column)\b", question, re.I):
         patterns.append(rf"({NUMBER})\W*$")
+    if before := re.search(rf"(\w+) (?:an? |the )?(?:{THAN}) {number}", question, re.I):
+        patterns.insert(0, rf"(?<!\w){re.escape(before[1])}\W{{1,4}}?({NUMBER})")
     for pattern in patterns:
         yield re.compile(pattern, re.I)
 

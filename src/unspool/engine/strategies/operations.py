@@ -20,18 +20,30 @@ from unspool.engine.strategies.conditions import (
     whole_name,
 )
 from unspool.engine.strategies.lines import OTHERS, RARE, SHOWN, Lines, sentence, unplaced
-from unspool.engine.strategies.questions import WHO, alone, measured, names, offered, suits, things
+from unspool.engine.strategies.questions import (
+    WHO,
+    alone,
+    facts,
+    followed,
+    is_fact,
+    kind_of,
+    measured,
+    names,
+    offered,
+    suits,
+    things,
+)
 
 MOST_READ = 3_000
 """Lines that are read one by one."""
 LOOKED_AT = 2_000
 """Of the lines that were chosen, to see what else tells them apart."""
+ROWS = frozenset("lines entries records rows items events cases messages".split())
+"""What lines may be called, whatever they are of."""
 LONG = 5
 """Letters from which on a word of the question may be a condition, capital or not."""
 LONGEST = 4_000
 """Characters of a line of which a part may be taken: of longer ones, all of it is."""
-SENTENCE = 5
-"""An answer of more words than that is a sentence."""
 SAMPLES = 3
 """Lines that a model is asked about, to see what is to be taken of all."""
 MANY, NEARLY_ALL = 50, 0.95
@@ -80,10 +92,8 @@ Condition: {}
 Asked for:"""
 FIGURED = re.compile(r"\b(?:the|their|its|by) (?:numbers|ids|codes|dates|years|prices|amounts)\b")
 """What has figures in it."""
-IDENTIFYING = re.compile(r"\b(?:the|their|its|by) (?:ids|identifiers|codes|numbers|keys)\b", re.I)
+IDENTIFYING = re.compile(r"\b(?:the|their|its|by) (ids|identifiers|codes|numbers|keys)\b")
 """What no two things share."""
-OPENERS = frozenset("the a an it in on at yes no true false none not unknown and i".split())
-FACT = re.compile(r"\w[\w.,:/'-]*")
 NOTHING = re.compile(
     r"\W*(?:|none|null|unknown|n/?a|nothing|not (?:\w+ )*(?:found|given|said))\W*", re.I
 )
@@ -130,11 +140,22 @@ class Steps(Lines):
             self._shown.update(dict.fromkeys(lines))
             if not said:
                 return
+            said = self._beyond(said, named)
             if not self._more_of(said):
                 self._tell(said)
                 self._final(said)
                 return
             lines = list(dict.fromkeys([*lines, *self._shown]))
+
+    def _beyond(self, said: str, named: Sequence[str]) -> str:
+        """What is told of a name that was said, where the question is about `the man who built`
+        what it names, and that is he; else the name."""
+        question = followed(self._question, said)
+        lines = self._lines_with(said, SHOWN) if question else []
+        more = [one for one in lines if not any(name in one for name in named)]
+        if not 0 < len(more) < len(lines):
+            return said
+        return self._copied([(question, "\n".join(map(unplaced, more)))])[0] or said
 
     def _copied(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
         """What a model copies for each question from its text; nothing, where it finds none."""
@@ -174,22 +195,22 @@ class Steps(Lines):
             return
         pairs = [(thing, "\n".join(lines)) for thing, lines in zip(things, known)]
         replies = self._copied([(alone(self._question, thing), text) for thing, text in pairs])
-        [(kind, number)] = collections.Counter(map(_kind, replies)).most_common(1)
+        [(kind, number)] = collections.Counter(map(kind_of, replies)).most_common(1)
         if len(things) > number > 1 and 2 * number >= len(things):
             replies = [
-                reply if _kind(reply) == kind else self._alike(*pair, kind) or reply
+                reply if kind_of(reply) == kind else self._alike(*pair, kind) or reply
                 for pair, reply in zip(pairs, replies)
             ]
         for (thing, text), reply in zip(pairs, replies):
             self._tell(f"{thing}: {reply}")
-            if not reply or any(fact.lower() not in text.lower() for fact in _facts(reply)):
+            if not reply or any(fact.lower() not in text.lower() for fact in facts(reply)):
                 return
         self._final("; ".join(f"{a}: {b}" for a, b in zip(things, replies)))
 
     def _alike(self, thing: str, text: str, kind: str) -> str:
         """What a model chooses for a thing, of all of that kind that its lines have."""
         found = dict.fromkeys(one.rstrip(".") for one in WORD.findall(text))
-        options = [one for one in found if _kind(one) == kind and one not in thing]
+        options = [one for one in found if kind_of(one) == kind and one not in thing]
         return self._one_of(options, text, alone(self._question, thing))
 
     def count(self, *where: str) -> None:
@@ -236,7 +257,9 @@ class Steps(Lines):
         """What the lines have where most examples stand; where the question asks for what tells
         the lines apart, and one of the examples alone does, that."""
         found = taken(lines, pairs)
-        if len(found) < len(lines) and IDENTIFYING.search(self._question):
+        if pairs and len(found) < len(lines) and (said := IDENTIFYING.search(self._question)):
+            if said[1] != "numbers":  # which may be of anything
+                pairs = [*pairs, *((pairs[0][0], one) for one in fields_of(pairs[0][0]))]
             alone = (taken(lines, [pair]) for pair in pairs if not re.search(r"\s", pair[1]))
             found = next((one for one in alone if len(one) == len(lines)), found)
         return found
@@ -283,7 +306,7 @@ class Steps(Lines):
         """Ends with an answer, if what was shown bears it out; else shows what else there is."""
         text = str(text).strip()
         known = "\n".join(self._shown).lower() + self._question.lower()
-        unseen = [fact for fact in _facts(text) if fact.lower() not in known]
+        unseen = [fact for fact in facts(text) if fact.lower() not in known]
         nowhere = [fact for fact in unseen if not self._lines_with(fact, 1)]
         if (nowhere or NOTHING.fullmatch(text) or _echoes(text, self._question)) and self._afresh():
             return
@@ -317,8 +340,8 @@ class Steps(Lines):
         hops = [line for others in self._hops.values() for line in others]
         named = [name.lower() for name in names(self._question)]
         about = [one for one in self._shown if any(name in one.lower() for name in named)]
-        facts = [fact.lower() for fact in _facts(text)] or [text.lower()]
-        saying = [one for one in self._shown if any(fact in one.lower() for fact in facts)]
+        words = [fact.lower() for fact in facts(text)] or [text.lower()]
+        saying = [one for one in self._shown if any(word in one.lower() for word in words)]
         sure = not about or any(one in about or one in hops for one in saying)
         if sure or not all(set(names(unplaced(one))) - {text} for one in saying):
             return False
@@ -365,13 +388,18 @@ class Steps(Lines):
         """What is chosen by all conditions but those that say what all lines are, where no line
         says that: of alarms, `alarm`; and how many fulfil each that was left."""
         lines, alone = self._chosen(where)
-        every = {one.rstrip("s") for one in things(self._question)}
-        said = [one for one in where if not alone[one] and one.lower().rstrip("s") in every]
+        said = [one for one in where if not alone[one] and self._is_thing(one)]
         rest = [one for one in where if one not in said]
         if lines or not said or not rest:
             return lines, alone
         self._tell(f"Left out, for it is what all lines are: {', '.join(said)}.")
         return self._chosen(rest)
+
+    def _is_thing(self, condition: str) -> bool:
+        """Whether that is what the question counts or lists: `alarm`, `log lines`."""
+        *before, noun = condition.lower().split() or [""]
+        counted = noun.rstrip("s") in {one.rstrip("s") for one in things(self._question)}
+        return counted and (not before or noun in ROWS)
 
     def _chosen(self, where: Sequence[str]) -> tuple[list[str], dict[str, int]]:
         """The lines that fulfil all conditions; gives, and says, of each how many fulfil it
@@ -446,10 +474,10 @@ class Steps(Lines):
         names: perhaps one was forgotten."""
         said = " ".join(where).lower()
         for word in dict.fromkeys(re.findall(r"[\w.:/-]*\w", self._question)):
-            if word.lower() in said or not (_is_fact(word) or len(word) >= LONG):
+            if word.lower() in said or not (is_fact(word) or len(word) >= LONG):
                 continue
             number = sum(map(bool, map(standing(word).search, sample)))
-            if (1 if _is_fact(word) else RARE) <= number < 0.9 * len(sample):
+            if (1 if is_fact(word) else RARE) <= number < 0.9 * len(sample):
                 yield word, number
 
 
@@ -463,21 +491,3 @@ def _echoes(said: str, question: str) -> bool:
     repeated = standing(said, re.I).search(question)
     offers = re.search(r"\bor\b|\?.*\?", question)
     return bool(repeated and any(map(str.isalpha, said)) and not offers)
-
-
-def _kind(text: str) -> str:
-    """What answers that are alike have in common: of figures their signs, of others whether they
-    have figures and are a name or a sentence."""
-    if not any(map(str.isalpha, text)):
-        return re.sub(r"[\d,]+", "0", text)
-    return f"{any(map(str.isdigit, text))} {len(text.split()) > SENTENCE}"
-
-
-def _facts(text: str) -> list[str]:
-    return [word.rstrip(".,:") for word in FACT.findall(text) if _is_fact(word)]
-
-
-def _is_fact(word: str) -> bool:
-    if any(char.isdigit() for char in word):
-        return True
-    return word[:1].isupper() and word.lower() not in OPENERS

@@ -48,6 +48,10 @@ _THINGS = (
     r"|do|does|did|come|came|on|in|at|by|from|of|about|not|the text)\b)"
 )
 WHO = re.compile(r"^(?:by |to |with |for )?who(?:m|se)?\b|^what (?:is|was) the name of", re.I)
+OPENERS = frozenset("the a an it in on at yes no true false none not unknown and i".split())
+FACT = re.compile(r"\w[\w.,:/'-]*")
+SENTENCE = 5
+"""An answer of more words than that is a sentence."""
 MOST_OFFERED = 24
 """Of what a text has, to choose from."""
 
@@ -100,6 +104,14 @@ def alone(question: str, thing: str) -> str:
     return f"{EACH_OF.sub('', before)}{thing}{after}"
 
 
+def followed(question: str, name: str) -> str:
+    """A question about something `of the man who built it`, for that man by his name; empty: it
+    has nothing of the kind."""
+    clause = r"\b(of|by|to|from|with) (?:the|a|an) \w+(?: \w+)? (?:who|that|which)\b[^,.?]*"
+    told = re.sub(clause, lambda found: f"{found[1]} {name}", question, count=1)
+    return told if told != question else ""
+
+
 def measured(question: str, lines: Iterable[str]) -> bool:
     """Whether one of some lines has the number that a question asks for: `48 barrels`, for how
     many barrels there are."""
@@ -126,3 +138,23 @@ def offered(text: str, question: str) -> list[str]:
     asked = question.lower()
     found = dict.fromkeys([*dates, *named, *figures])
     return [one for one in found if len(one) > 1 and one.lower() not in asked][:MOST_OFFERED]
+
+
+def facts(text: str) -> list[str]:
+    """The names and figures of a text."""
+    return [word.rstrip(".,:") for word in FACT.findall(text) if is_fact(word)]
+
+
+def is_fact(word: str) -> bool:
+    """Whether a word has figures, or is a name."""
+    if any(char.isdigit() for char in word):
+        return True
+    return word[:1].isupper() and word.lower() not in OPENERS
+
+
+def kind_of(text: str) -> str:
+    """What answers that are alike have in common: of figures their signs, of others whether they
+    have figures and are a name or a sentence."""
+    if not any(map(str.isalpha, text)):
+        return re.sub(r"[\d,]+", "0", text)
+    return f"{any(map(str.isdigit, text))} {len(text.split()) > SENTENCE}"

@@ -179,3 +179,16 @@ def test_a_part_is_called_by_its_heading(known: Known) -> None:
     book = BOOK.replace("Chapter 3\n\n\n", "Chapter 3\n\n\n“Yes.”\n\n“No,” he said.\n\n")
     result, _ = solve([], book, question=SUMMARISE, sub=sub, mode="mapreduce")
     assert "\n\nChapter 3: Ingrid Foss counts 7 ships." in ways(result, "mapreduce")
+
+
+def test_a_text_without_headings_has_parts_by_their_numbers(known: Known) -> None:
+    known("sub", chunk_tokens=250)
+    text = "\n\n".join(
+        f"The keeper Peder Aune counted {n} ships and went home." for n in range(400)
+    )
+    question = "What is this text about?"
+    result, _ = solve([], text, question=question, sub="Peder Aune counts.", mode="mapreduce")
+    told = ways(result, "mapreduce").split("\n\n")
+    assert told[0] == "Peder Aune counts."
+    assert told[1:] == [f"Part {n}: Peder Aune counts." for n in range(1, len(told))]
+    assert len(told) > 3

@@ -116,10 +116,11 @@ class Overview:
         found = [(name, str(text)) for *_, name, text in self._chunks(by="documents", spans=True)]
         parts = [(name, HEAD.sub("", text.lstrip())) for name, text in found]
         parts = [(name, text) for name, text in parts if text.strip()]
-        for by in ({"by": "headings"}, {"size": 8 * self._size, "by": "paragraphs"}):
-            if len(parts) > 1:
-                break
-            parts = list(_with_titles(map(str, self._chunks(**by))))
+        if len(parts) < 2:
+            parts = list(_with_titles(map(str, self._chunks(by="headings"))))
+        if len(parts) < 2:
+            pieces = [one for one in self._chunks(8 * self._size, "paragraphs") if str(one).strip()]
+            parts = [(f"Part {number}", str(text)) for number, text in enumerate(pieces, 1)]
         return list(_gathered(parts, self._size)) if len(parts) > MANY else parts
 
     def _paragraphs(self, parts: Sequence[Part]) -> list[str]:

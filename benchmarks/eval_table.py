@@ -27,7 +27,7 @@ Right: all of the answer is. Brackets: the 95 % interval of that share (Wilson).
 are medians. Ways: `direct`, `rlm`, `guided`, `mapreduce`, in the order in which they were tried.
 The folder of real texts has 30 questions of several hops, which may have been seen while working:
 each further one asks one of them again, among paragraphs in another order. A summary of a
-book takes a model on two cores hours at its length: `--rows summary --sizes 60000` asks for less."""
+book takes hours on two cores: `--rows summary --sizes 60000` asks for one of a shorter text."""
 LABELS = """\
 Counts of a label, by what the model's labels of single messages come to: a count within 10 % of
 that, or nearer to what is right, is as good as its labels allow. In the runs a message is right

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from unspool.engine.strategies.conditions import condition, fields_of, taken
+from unspool.engine.strategies.conditions import (
+    as_asked,
+    behind,
+    condition,
+    fields_of,
+    taken,
+)
 from unspool.engine.strategies.questions import asked
 
 LOG = [
@@ -234,3 +240,53 @@ def test_the_last_number_of_a_line_is_that_of_the_number_that_the_question_says_
     question = "How many have the status 200 and more than 38000 bytes (the last number)?"
     assert _held("> 38000", question, lines) == [1, 2]
     assert _held("status=200", question, lines) == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("33540", "> 33,540"),
+        ("33,540 >", "> 33,540"),
+        ("33540 > size", "size > 33,540"),
+        ("size < 33540", "size > 33,540"),
+        ("not < 33540", "not < 33540"),
+        ("size > 33540 bytes", "size > 33,540 bytes"),
+        ("size of more than 33540", "size > 33,540"),
+        ("20", ">= 20"),
+        ("wait=7", "wait <= 7"),
+        ("10:30", "10:30"),
+        ("GET", "GET"),
+        ("> 12", "> 12"),
+        ("status=90", "status=90"),
+        ("time > 90", "time > 90"),
+    ],
+)
+def test_the_question_says_how_a_number_is_compared(text: str, meant: str) -> None:
+    question = (
+        "How many GET requests had a size of more than 33,540, at least 20 hops, a wait not over 7,"
+        " the status 90 and a time under 90, later than 10:30?"
+    )
+    assert as_asked(text, question) == meant.replace("time >", "time <")
+
+
+@pytest.mark.parametrize("line", ["late_minutes={}", '"minutes_late": "{}"', "late: {} minutes"])
+def test_a_number_is_found_by_what_stands_beside_it_in_the_question(line: str) -> None:
+    lines = [f"AB140 {line.format(n)} 140" for n in (3, 140, 141, 900)]
+    question = "How many shipments were more than 140 minutes late?"
+    for text in ("140", "> 140", "140 > late"):
+        assert _held(text, question, lines) == [2, 3], text
+
+
+@pytest.mark.parametrize(
+    ("label", "line", "value"),
+    [
+        ("ear tag", "ear tag 808/5: merino", "808/5"),
+        ("id", '{"id": "ORD-7", "sum": 3}', "ORD-7"),
+        ("address", "user=3 address=ada@x.example;", "ada@x.example"),
+        ("addresse", "Address: ada@x.example, Vik", "ada@x.example"),
+        ("order", "the border 7 of reordered 8", ""),
+        ("", "ear tag 808/5", ""),
+    ],
+)
+def test_what_stands_behind_a_label(label: str, line: str, value: str) -> None:
+    assert behind(label, line) == value

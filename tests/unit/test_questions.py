@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unspool.engine.strategies.questions import followed, overview, things
+from unspool.engine.strategies.questions import called_by, followed, names, overview, things
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,25 @@ def test_what_is_counted_or_listed(question: str, said: list[str]) -> None:
 )
 def test_a_question_about_somebody_who_is_known_by_now(question: str, asked: str) -> None:
     assert followed(question, "Ada Moe") == asked
+
+
+@pytest.mark.parametrize(
+    ("question", "label"),
+    [
+        ("Name the sheep with a red mark by their ear tags, and leave out none.", "ear tag"),
+        ("What are the codes of the articles that lie in the annex?", "code"),
+        ("Find all claims in the county Vik and return their numbers.", "number"),
+        (
+            "Which accounts are on the business plan? Give their e-mail addresses.",
+            "e-mail addresse",
+        ),
+        ("Who keeps the inn?", ""),
+    ],
+)
+def test_what_a_question_calls_that_which_it_asks_for(question: str, label: str) -> None:
+    assert called_by(question) == label
+
+
+def test_an_id_is_named_whole() -> None:
+    text = "The contract with Moe & Sons is filed as 7918-UV-719, B4471 and 48210 of 2024."
+    assert {*names(text)} == {"Moe & Sons", "7918-UV-719", "B4471", "48210", "2024"}

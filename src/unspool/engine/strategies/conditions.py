@@ -23,8 +23,28 @@ SIGNS = {
     **dict.fromkeys(("<=", "at most"), operator.le),
     **dict.fromkeys(("=", "=="), operator.eq),
 }
-THAN = r"(?:more|less|fewer|greater) than|over|above|under|below|at least|at most"
-NUMBER = r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?"
+MORE = r"(?:more|greater|larger|bigger|higher|longer|heavier|taller) than"
+LESS = r"(?:less|fewer|smaller|lower|shorter|lighter|cheaper) than"
+WORDED = {
+    ">": rf"{MORE}|over|above|beyond|exceed(?:s|ed|ing)?",
+    "<": rf"{LESS}|under|below",
+    ">=": "at least",
+    "<=": "at most",
+}
+OTHERWISE = {">": "<=", "<": ">="}
+THAN = "|".join(WORDED.values())
+NUMBER = r"(?<![\w.])-?\d(?:[\d,]*\d)?(?:\.\d+)?"
+ASKED = re.compile(
+    r"(?P<no>\bno |(?:\b(?:not|never|without|exclud\w+)|n['’]t) (?:\w+ ){0,3})?"
+    rf"\b(?P<sign>{THAN})(?:\s+|\s*[$€£]\s?)(?P<number>{NUMBER})(?!\d|[:/.-]\d)",
+    re.I,
+)
+WRITTEN = (
+    r"(?P<label>(?:(?!\b(?:not|no)\b)[^<>=!\d])*?)"
+    rf"\s*(?:(?:\b(?:is|of) )?(?P<sign>[<>]=?|==?|{THAN})\s*)?"
+    rf"(?P<number>{NUMBER})\s*(?P<turned>[<>]=?)?\s*(?P<rest>[^<>=\d]*)"
+)
+"""A condition with one number, whichever way round."""
 UNLIKE = re.compile(r"(.+?)\s*(?:!=|<>|\bis not\b)\s*(.+)", re.I)
 NEGATION = re.compile(r"(?:not|no|without)\s+|!(?!=)\s*", re.I)
 
@@ -33,24 +53,65 @@ def condition(text: str, lines: Callable[[], Iterable[str]], question: str = "")
     """How to tell whether a line fulfils a condition, such as `DEBUG`, `status = 200`,
     `took > 1900 ms`, `not closed`: of the ways to read it, the strictest that any line fulfils.
     The question may say the unit that a number lacks."""
-    text = text.strip()
-    negated = NEGATION.match(text)
-    if negated:
-        inner = condition(text[negated.end() :], lines, question)
-        return lambda line: not inner(line)
-    unlike = UNLIKE.fullmatch(text)
-    if unlike:
-        same = condition(f"{unlike[1]} = {unlike[2]}", lines, question)
+    given, text = text.strip(), as_asked(text.strip(), question)
+    negated, unlike = NEGATION.match(text), UNLIKE.fullmatch(text)
+    if negated or unlike:
+        meant = text[negated.end() :] if negated else UNLIKE.sub(r"\1 = \2", text)
+        same = _read(meant, meant, lines, question)
         return lambda line: not same(line)
-    compared = COMPARED.fullmatch(text)
+    return _read(given, text, lines, question)
+
+
+def _read(given: str, text: str, lines: Callable[[], Iterable[str]], question: str) -> Test:
+    """A condition as it was given, and as the question compares it, where it does not say not."""
+    literal = standing(given, re.I).search
+    worded = any(map(str.isalpha, given)) and not re.search("[<>=]", given)
+    compared = None if worded and any(map(literal, lines())) else comparison(text, lines, question)
     if compared:
-        # Where there is such a number, it is this that is compared, whether or not it holds.
-        numbers = _compared_in(compared, question)
-        found = next((one for one in numbers if any(map(one.search, lines()))), None)
-        if found:
-            return _comparison(found, compared)
-    readings = list(ways(text, question))
+        return compared
+    if text != given and not worded:  # a number that is compared stands for no other
+        return lambda line: False
+    readings = list(ways(given, question))
     return next((way for way in readings if any(map(way, lines()))), readings[0])
+
+
+def comparison(text: str, lines: Callable[[], Iterable[str]], question: str = "") -> "Test | None":
+    """How to tell whether a line fulfils a condition that compares a number, where any line has
+    such a number, whether or not it holds."""
+    compared = COMPARED.fullmatch(text)
+    numbers = _compared_in(compared, question) if compared else ()
+    found = next((one for one in numbers if any(map(one.search, lines()))), None)
+    return _comparison(found, compared) if compared and found else None
+
+
+def as_asked(text: str, question: str) -> str:
+    """A condition with the sign of the question: where that asks for `more than 270`, a model
+    may write `270`, `270 > size` or `size < 270`. One with a sign that the question has for that
+    number, or that says not, is as it was meant."""
+    parts = re.fullmatch(WRITTEN, text, re.I)
+    if parts is None:
+        return text
+    number = _number(parts["number"])
+    asked = [one for one in ASKED.finditer(question) if _number(one["number"]) == number]
+    signs = [_sign(one["sign"], otherwise=bool(one["no"])) for one in asked]
+    given = _sign(parts["sign"] or "=") if not parts["turned"] else ""
+    if not asked:
+        return text
+    said = [one for one in re.findall(NUMBER, question) if _number(one) == number]
+    if len(said) > 1 and given == "=":
+        return text  # it may be the other that is meant
+    label, unit = parts["label"], parts["rest"]
+    if parts["turned"]:
+        label, unit = f"{label} {unit}", ""
+    sign = given if given in signs else signs[0]
+    return " ".join(f"{label} {sign} {asked[0]['number']} {unit}".split())
+
+
+def _sign(said: str, *, otherwise: bool = False) -> str:
+    """What a word or sign that compares stands for."""
+    ways = (one for one, words in WORDED.items() if re.fullmatch(f"{one}|{words}", said, re.I))
+    sign = next(ways, "=")
+    return OTHERWISE.get(sign, sign) if otherwise else sign
 
 
 def ways(text: str, question: str = "") -> Iterator[Test]:
@@ -72,6 +133,8 @@ def ways(text: str, question: str = "") -> Iterator[Test]:
         yield re.compile(pattern).search
         yield re.compile(pattern, re.I).search
     yield re.compile(re.escape(text), re.I).search
+    if re.search(r"[a-z]{3}s$", text):  # `shoes`, of lines with `shoe`
+        yield standing(text[:-1], re.I).search
 
 
 def standing(text: str, flags: int = 0) -> "re.Pattern[str]":
@@ -114,6 +177,9 @@ def _compared_in(compared: "re.Match[str]", question: str) -> "Iterator[re.Patte
         patterns.append(rf"({NUMBER})\W*$")
     if before := re.search(rf"(\w+) (?:an? |the )?(?:{THAN}) {number}", question, re.I):
         patterns.insert(0, rf"(?<!\w){re.escape(before[1])}\W{{1,4}}?({NUMBER})")
+    beside = re.search(rf"(?:(\w+) )?(?:{THAN})\W+{number}((?: [a-z]+){{0,2}})", question, re.I)
+    for word in [*beside[2].split(), beside[1]] if beside else []:  # `late_minutes=`, `"retries":`
+        patterns.append(rf"(?<!\w)[\w-]*{word}[\w-]*[\"']?\s?[=:]\s?[\"']?({NUMBER})")
     for pattern in patterns:
         yield re.compile(pattern, re.I)
 
@@ -160,6 +226,25 @@ def whole_name(text: str, said: str) -> str:
         return said
     found = re.search(rf"(?<=[a-z,] ){re.escape(said)}{more}", text)
     return found[0] if found and re.search(r"\b[A-Z][a-z][\w'’-]*$", said) else said
+
+
+def behind(label: str, line: str) -> str:
+    """What stands behind a label in a line, once: `808/5`, of `ear tag 808/5: merino`; a word
+    with figures, or behind `:` and `=` all until the next field."""
+    named = re.escape(label).replace("\\ ", "[ _-]?") + ("?" if label.endswith("e") else "")
+    found = list(re.finditer(rf"(?<!\w){named}(?!\w)(?:\"?\s?([:=])|) *", line, re.I))
+    if not label or len(found) != 1:
+        return ""
+    rest = line[found[0].end() :]
+    field = r"\"([^\"]+)\"|((?:(?![;|\t\n}]|,(?!\d)| [\w.-]+[=:]).)+)"
+    value = re.match(field if found[0][1] else r"\"([^\"]+)\"|([^\s,;|]*\d[^\s,;|]*)", rest)
+    return (value[1] or value[2]).strip().rstrip(":.") if value else ""
+
+
+def in_one_field(home: str, example: str) -> bool:
+    """Whether an example goes over no mark between the columns of its line."""
+    marks = (";", "|", "\t", ",") if not re.search(r", ", home) else (";", "|", "\t")
+    return not any(mark in example and home.count(mark) > 1 for mark in marks)
 
 
 def signed(home: str, example: str, question: str) -> str:

@@ -7,47 +7,39 @@ steps then call one object of it.
 import collections
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from unspool.engine.strategies.chosen import LONGEST, LOOKED_AT, Chosen, enum_of
 from unspool.engine.strategies.conditions import (
     as_in,
-    condition,
+    behind,
     fields_of,
+    in_one_field,
     signed,
     standing,
     taken,
     whole_name,
 )
-from unspool.engine.strategies.lines import OTHERS, RARE, SHOWN, Lines, sentence, unplaced
+from unspool.engine.strategies.lines import OTHERS, SHOWN, sentence, unplaced
 from unspool.engine.strategies.questions import (
+    COMMON,
     WHO,
     alone,
+    called_by,
     facts,
     followed,
-    is_fact,
     kind_of,
     measured,
     names,
     offered,
     suits,
-    things,
 )
 
 MOST_READ = 3_000
 """Lines that are read one by one."""
-LOOKED_AT = 2_000
-"""Of the lines that were chosen, to see what else tells them apart."""
-ROWS = frozenset("lines entries records rows items events cases messages".split())
-"""What lines may be called, whatever they are of."""
-LONG = 5
-"""Letters from which on a word of the question may be a condition, capital or not."""
-LONGEST = 4_000
-"""Characters of a line of which a part may be taken: of longer ones, all of it is."""
 SAMPLES = 3
 """Lines that a model is asked about, to see what is to be taken of all."""
-MANY, NEARLY_ALL = 50, 0.95
-"""Lines, and the share of all, from which on conditions tell nothing apart."""
 COPY = "Copy it from the text word for word, and write nothing else."
 READ = """Question: {0}
 
@@ -67,33 +59,14 @@ The text is one line of many. Copy only the words of it that answer this, withou
 READINGS = 3
 """Times that what was read may lead to further lines."""
 ALL = "The lines above are all there is of it. If they have the answer, give it."
-COMMON = frozenset(
-    "about been does from have into that their there this were what when where which whom whose"
-    " will with would".split()
-)
-MEANT = """Question: How many women over 40 are there?
-Condition: sex=F
-Asked for: yes
-
-Question: How many women over 40 are there?
-Condition: paid=no
-Asked for: no
-
-Question: Which ships from Hull are sold?
-Condition: 1912
-Asked for: no
-
-Question: Which ships from Hull are sold?
-Condition: state=gone
-Asked for: yes
-
-Question: {}
-Condition: {}
-Asked for:"""
 FIGURED = re.compile(r"\b(?:the|their|its|by) (?:numbers|ids|codes|dates|years|prices|amounts)\b")
 """What has figures in it."""
 IDENTIFYING = re.compile(r"\b(?:the|their|its|by) (ids|identifiers|codes|numbers|keys)\b")
 """What no two things share."""
+SEVERAL_WANTED = re.compile(
+    r"\b(?:the|their|by) [a-z-]+(?:, [a-z-]+)* and (?:the |their )?[a-z-]+s\b"
+)
+"""More than one thing of each line."""
 NOTHING = re.compile(
     r"\W*(?:|none|null|unknown|n/?a|nothing|not (?:\w+ )*(?:found|given|said))\W*", re.I
 )
@@ -104,7 +77,7 @@ PART_OF_NAME = re.compile(
 WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?![\w,])|\w[\w./'-]*")
 
 
-class Steps(Lines):
+class Steps(Chosen):
     """One run's steps."""
 
     def look(self, *wanted: str) -> None:
@@ -215,8 +188,8 @@ class Steps(Lines):
 
     def count(self, *where: str) -> None:
         """Counts the lines that fulfil all conditions."""
-        where = self._asked_for(where)
-        self.found, alone = self._meeting(where)
+        self.found, alone = self._select(where)
+        where = tuple(alone)
         self._tell(f"{len(self.found):,} lines fulfil all of: {', '.join(where)}.")
         if not self.found and (strange := self._strange(alone)):
             if not self._afresh():
@@ -230,28 +203,38 @@ class Steps(Lines):
     def collect(self, *where: str) -> None:
         """Takes of each line that fulfils all conditions what the question asks for. A model
         says of a few lines what that is; the rest follows from where it stands in them."""
-        where = self._asked_for(where)
-        chosen, alone = self._meeting(where)
+        chosen, alone = self._select(where)
         where = tuple(alone)
         if forgotten := self._forgotten(where, chosen):
             self._tell(f"Nearly all lines do. Added, of the question: {', '.join(forgotten)}.")
             where = (*where, *forgotten)
             chosen, _ = self._chosen(where)
         lines = [line for line in chosen if len(line) <= LONGEST]
-        few = [lines[len(lines) * at // SAMPLES] for at in range(min(SAMPLES, len(lines)))]
-        said = self._items([ITEM.format(self._question, line) for line in few])
-        question = self._question.lower()
-        said = [signed(line, one, question) for line, one in zip(few, said)]
-        pairs = [(line, one) for line, one in zip(few, said) if one.lower() not in question]
-        found = self._taken(lines, pairs)
-        if said and not found:  # all the lines have that, or it stands nowhere in them
-            found = self._taken(lines, [(line, self._choice(line)) for line in few])
-        if len(lines) < 0.95 * len(chosen):
-            found = []
+        found = self._wanted(lines) if len(lines) >= 0.95 * len(chosen) else []
         self.found = found or list(dict.fromkeys(chosen))
         self._tell(f"{len(self.found):,} found: {', '.join(self.found[:5])} ...")
         if not self._doubtful(where, "list", chosen) and self._asks != "number":
             self._final(self.found)
+
+    def _wanted(self, lines: Sequence[str]) -> list[str]:
+        """What a question asks for of each line: what stands behind its label there, else what
+        a model takes of a few, where that has a place in all of them."""
+        few = [lines[len(lines) * at // SAMPLES] for at in range(min(SAMPLES, len(lines)))]
+        label = called_by(self._question)
+        if label and all(behind(label, line) for line in few):
+            found = [one for one in (behind(label, line) for line in lines) if one]
+            if len(found) == len(lines):
+                return list(dict.fromkeys(found))
+        said = self._items([ITEM.format(self._question, line) for line in few])
+        question = self._question.lower()
+        said = [signed(line, one, question) for line, one in zip(few, said)]
+        pairs = [(line, one) for line, one in zip(few, said) if one.lower() not in question]
+        if not SEVERAL_WANTED.search(self._question):
+            pairs = [pair for pair in pairs if in_one_field(*pair)]
+        found = self._taken(lines, pairs)
+        if said and not found:  # all the lines have that, or it stands nowhere in them
+            found = self._taken(lines, [(line, self._choice(line)) for line in few])
+        return found
 
     def _taken(self, lines: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
         """What the lines have where most examples stand; where the question asks for what tells
@@ -259,7 +242,9 @@ class Steps(Lines):
         found = taken(lines, pairs)
         if pairs and len(found) < len(lines) and (said := IDENTIFYING.search(self._question)):
             if said[1] != "numbers":  # which may be of anything
-                pairs = [*pairs, *((pairs[0][0], one) for one in fields_of(pairs[0][0]))]
+                line = pairs[0][0]
+                fields = (signed(line, one, self._question) for one in fields_of(line))
+                pairs = [*pairs, *((line, one) for one in fields)]
             alone = (taken(lines, [pair]) for pair in pairs if not re.search(r"\s", pair[1]))
             found = next((one for one in alone if len(one) == len(lines)), found)
         return found
@@ -277,14 +262,15 @@ class Steps(Lines):
         if FIGURED.search(question):
             words = re.findall(r"\w(?:[\w./@'-]*\w)?", line)
             fields = [word for word in words if any(map(str.isdigit, word))] or fields
-        return self._one_of(fields, line, f"{self._question}\nOf this line alone, that is:")
+        chosen = self._one_of(fields, line, f"{self._question}\nOf this line alone, that is:")
+        return signed(line, chosen, self._question) if chosen else ""
 
     def _one_of(self, options: Sequence[str], text: str, ask: str) -> str:
         """What a model chooses of the options for a text; it is not asked where there is no
         choice."""
         if len(options) < 2:
             return "".join(options)
-        [said] = self._ask_each([text], ask, schema=_enum(options))
+        [said] = self._ask_each([text], ask, schema=enum_of(options))
         return said if said in options else ""
 
     def label(self, ask: str, options: Sequence[str], wanted: str = "") -> None:
@@ -295,7 +281,7 @@ class Steps(Lines):
                 f"There are more than {MOST_READ:,} lines, too many to read each: use count."
             )
             return
-        replies = self._ask_each(lines, ask, schema=_enum(options))
+        replies = self._ask_each(lines, ask, schema=enum_of(options))
         self.found = [str(one) for one in replies]
         counts = collections.Counter(self.found)
         self._tell(", ".join(f"{name}: {number:,}" for name, number in counts.most_common()))
@@ -308,6 +294,8 @@ class Steps(Lines):
         known = "\n".join(self._shown).lower() + self._question.lower()
         unseen = [fact for fact in facts(text) if fact.lower() not in known]
         nowhere = [fact for fact in unseen if not self._lines_with(fact, 1)]
+        if self._uncounted(text):
+            return
         if (nowhere or NOTHING.fullmatch(text) or _echoes(text, self._question)) and self._afresh():
             return
         if nowhere:
@@ -318,6 +306,22 @@ class Steps(Lines):
             self.look(text, *unseen[:2])
         elif not (self._elsewhere(text) or self._more_of(text)):
             self._final(text)
+
+    def _uncounted(self, said: str) -> bool:
+        """Counts by what the question has, where a number that stands in no line was said and
+        nothing was counted."""
+        stands = standing(said).search
+        counted = self.found or any(map(stands, map(unplaced, self._shown)))
+        summed = re.search(r"\b(?:total|sum|average|mean|median)\b", self._question, re.I)
+        if self._asks != "number" or counted or summed or "uncounted" in self._warned:
+            return False
+        where = self._left_out((), list(itertools.islice(self._units(), LOOKED_AT)))
+        if not where:
+            return False
+        self._warned.add("uncounted")
+        self._tell(f"Nothing was counted. Counted, of the question: {', '.join(where)}.")
+        self.count(*where)
+        return True
 
     def _afresh(self) -> bool:
         """Ends with what a model reads in the lines above, which it sees without all else: what
@@ -382,66 +386,11 @@ class Steps(Lines):
     def _all_of(self, text: str) -> str:
         """The line that says something, where all that do are shown already; else nothing."""
         found = self._lines_with(text, SHOWN) if len(text) > 2 else []
-        return found[0] if found and all(line in self._shown for line in found) else ""
-
-    def _meeting(self, where: Sequence[str]) -> tuple[list[str], dict[str, int]]:
-        """What is chosen by all conditions but those that say what all lines are, where no line
-        says that: of alarms, `alarm`; and how many fulfil each that was left."""
-        lines, alone = self._chosen(where)
-        said = [one for one in where if not alone[one] and self._is_thing(one)]
-        rest = [one for one in where if one not in said]
-        if lines or not said or not rest:
-            return lines, alone
-        self._tell(f"Left out, for it is what all lines are: {', '.join(said)}.")
-        return self._chosen(rest)
-
-    def _is_thing(self, condition: str) -> bool:
-        """Whether that is what the question counts or lists: `alarm`, `log lines`."""
-        *before, noun = condition.lower().split() or [""]
-        counted = noun.rstrip("s") in {one.rstrip("s") for one in things(self._question)}
-        return counted and (not before or noun in ROWS)
-
-    def _chosen(self, where: Sequence[str]) -> tuple[list[str], dict[str, int]]:
-        """The lines that fulfil all conditions; gives, and says, of each how many fulfil it
-        alone."""
-        tests = [condition(one, self._units, self._question) for one in where]
-        alone = dict.fromkeys(where, 0)
-        lines = []
-        self._seen = 0
-        for line in self._units():
-            self._seen += 1
-            passed = {one: bool(test(line)) for one, test in zip(where, tests)}
-            for one, holds in passed.items():
-                alone[one] += holds
-            if all(passed.values()):
-                lines.append(line)
-        if len(where) > 1 or not lines:
-            for one, number in alone.items():
-                self._tell(f"{one}: {number:,} lines")
-        return lines, alone
-
-    def _strange(self, alone: Mapping[str, int]) -> str:
-        """A condition that no line fulfils and that has no word of the question."""
-        unfulfilled = (one for one, number in alone.items() if not number)
-        return next((one for one in unfulfilled if not self._is_asked(one)), "")
-
-    def _asked_for(self, where: tuple[str, ...]) -> tuple[str, ...]:
-        """Conditions without those that have no word of the question and that a model, asked
-        about each alone, does not find in it: they are of lines that were shown."""
-        unasked = [one for one in where if not self._is_asked(one)]
-        if not unasked or len(unasked) == len(where) or self._ask_all is None:
-            return where
-        prompts = [MEANT.format(self._question, one) for one in unasked]
-        said = self._ask_all(prompts, schema=_enum(["yes", "no"]))
-        dropped = [one for one, reply in zip(unasked, said) if reply == "no"]
-        if dropped:
-            self._tell(f"Left out, for the question does not ask for it: {', '.join(dropped)}.")
-        return tuple(one for one in where if one not in dropped)
-
-    def _is_asked(self, condition: str) -> bool:
-        """Whether a condition has a word of the question, or one that begins like it."""
-        begun = {word[:LONG] for word in re.findall(r"\w+", self._question.lower())}
-        return any(word[:LONG] in begun for word in re.findall(r"\w+", condition.lower()))
+        return (
+            found[0]
+            if 0 < len(found) < SHOWN and all(line in self._shown for line in found)
+            else ""
+        )
 
     def _doubtful(self, where: Sequence[str], kind: str, lines: Sequence[str]) -> bool:
         """Warns, once of each kind, where lines may not be those that were asked for."""
@@ -456,34 +405,6 @@ class Steps(Lines):
         named = ", ".join(f"{word!r} (in {number:,} of these lines)" for word, number in left)
         told = f"The question also has {named}. If it is a condition, add it; else repeat this."
         return bool(left) and self._once("unused", told)
-
-    def _forgotten(self, where: Sequence[str], chosen: Sequence[str]) -> list[str]:
-        """Words of the question that are conditions, where those that a model gave leave out
-        next to nothing: the words that all of some lines have."""
-        if len(chosen) < max(MANY, NEARLY_ALL * self._seen):
-            return []
-        words: list[str] = []
-        for word, _ in self._unused(where, chosen[:LOOKED_AT]):
-            left = list(filter(standing(word).search, chosen))
-            if left:
-                words, chosen = [*words, word], left
-        return words
-
-    def _unused(self, where: Sequence[str], sample: Sequence[str]) -> Iterator[tuple[str, int]]:
-        """Words of the question that some of the lines have, others do not, and no condition
-        names: perhaps one was forgotten."""
-        said = " ".join(where).lower()
-        for word in dict.fromkeys(re.findall(r"[\w.:/-]*\w", self._question)):
-            if word.lower() in said or not (is_fact(word) or len(word) >= LONG):
-                continue
-            number = sum(map(bool, map(standing(word).search, sample)))
-            if (1 if is_fact(word) else RARE) <= number < 0.9 * len(sample):
-                yield word, number
-
-
-def _enum(options: Sequence[str]) -> dict[str, Any]:
-    """The form of a reply that is one of the options."""
-    return {"type": "string", "enum": list(options)}
 
 
 def _echoes(said: str, question: str) -> bool:

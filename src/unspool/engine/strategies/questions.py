@@ -47,7 +47,14 @@ _THINGS = (
     r"(?=[,.?!]| \(| (?:that|which|who|whose|with|without|where|when|there|are|were|is|have|has|had"
     r"|do|does|did|come|came|on|in|at|by|from|of|about|not|the text)\b)"
 )
+_IDS = r"(?<![\w-])(?=[\w-]*[^\W\d])\w+(?:[-_]\w+)+|(?<![\w-])(?=[A-Z]*\d)[A-Z\d]{4,}(?!-?\w)"
 WHO = re.compile(r"^(?:by |to |with |for )?who(?:m|se)?\b|^what (?:is|was) the name of", re.I)
+COMMON = frozenset(
+    "about all and any are been but can did does for from had has have her him his how into its not"
+    " our out per she that the their them there these they this those was were what when where"
+    " which who whom whose will with would you".split()
+)
+"""Words that are no condition."""
 OPENERS = frozenset("the a an it in on at yes no true false none not unknown and i".split())
 FACT = re.compile(r"\w[\w.,:/'-]*")
 SENTENCE = 5
@@ -72,6 +79,16 @@ def things(question: str) -> list[str]:
     return list(dict.fromkeys(word.lower() for word in re.findall(_THINGS, question, re.I)))
 
 
+def called_by(question: str) -> str:
+    """What a question calls that which it asks for of each thing, in the singular: `ear tag`, of
+    `the sheep by their ear tags`."""
+    wanted = r"(?: me)?(?: (?:a|the) list of)?(?: all)? (?:the|their|its) ([a-z-]+(?: [a-z-]+)?)s\b"
+    verbs = r"\b(?:name|list|collect|find|show|(?:what|which) are)"
+    found = re.search(rf"\b(?:by|give|return){wanted}", question, re.I)
+    found = found or re.search(verbs + wanted, question, re.I)
+    return found[1] if found else ""
+
+
 def overview(question: str) -> bool:
     """Whether a question asks for a summary of all of a text, and not for one of what the text
     says of something: all has to be read for it."""
@@ -82,8 +99,10 @@ def overview(question: str) -> bool:
 def names(text: str) -> list[str]:
     """What a text names: what it quotes, names of several words or one, ids."""
     quoted = re.findall(r"[\"“‘]([^\"”’]{2,80})[\"”’](?!\w)", text)
-    named = re.findall(r"(?<![.?!]\s)(?<!^)\b[A-Z][\w'-]*(?:\s+(?:[A-Z][\w'-]*|&(?=\s)))*", text)
-    ids = re.findall(r"\b(?=\w*[^\W\d])\w+(?:[-_]\w+)+\b|\b(?=[A-Z]*\d)[A-Z\d]{4,}\b", text)
+    named = re.findall(
+        r"(?<![.?!]\s)(?<!^)(?<!\d-)\b[A-Z][\w'-]*(?:\s+(?:[A-Z][\w'-]*|&(?=\s)))*", text
+    )
+    ids = re.findall(_IDS, text)
     named = [re.sub(r"['’]s?$", "", one) for one in named]
     return [one for one in dict.fromkeys((*quoted, *named, *ids)) if len(one) > 2]
 

@@ -33,7 +33,7 @@ _ANSWER, _LOOK = _step("answer", text=_TEXT), _step("look", **{"for": _TEXT})
 _COUNT, _LIST = _step("count", where=_TEXTS), _step("list", where=_TEXTS)
 _LABEL = _step("label", ask=_TEXT, options=_TEXTS, count=_TEXT)
 
-_SOURCES = ("questions.py", "conditions.py", "lines.py", "operations.py")
+_SOURCES = ("questions.py", "conditions.py", "lines.py", "columns.py", "chosen.py", "operations.py")
 _IMPORTED = re.compile(r"^from unspool\.\S+ import (?:\([^)]*\)|[^\n]*)\n", re.M)
 _PLACED = re.compile(r"\[[^\]]*\d\] ")
 """How lines of the text begin, where they are shown."""

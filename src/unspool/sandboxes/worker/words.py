@@ -142,8 +142,8 @@ class _Crew:
         self._busy: list[Any] = []
 
     def do(self, works: Sequence[Any]) -> list[Any]:
-        """What these give. Where this is interrupted, or one of them fails, they end soon, and
-        none of them runs any more."""
+        """What these give. Where this is interrupted, or one of them fails, they end soon. This
+        waits until none of them runs any more, unless interrupts come faster than it can."""
         pool = concurrent.futures.ThreadPoolExecutor(max_workers=THREADS)
         try:
             return [made.result() for made in [pool.submit(self._one, work) for work in works]]
@@ -161,8 +161,9 @@ class _Crew:
             self._busy.remove(work)
 
     def _leave(self, pool: concurrent.futures.ThreadPoolExecutor) -> None:
-        """However often it is interrupted. It looks at what still runs because Python takes a
-        thread for ended when waiting for its end was interrupted (bpo-45274)."""
+        """Whether interrupted or not; one that comes just as this is called leaves the threads to
+        end by themselves. It looks at what still runs because Python takes a thread for ended
+        when waiting for its end was interrupted (bpo-45274)."""
         try:
             pool.shutdown(wait=False, cancel_futures=True)
             while self._busy:

@@ -11,7 +11,7 @@ import argparse
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from unspool import RLM, Limits
@@ -26,27 +26,37 @@ OFTEN_SEEN = 40
 
 
 def main() -> None:
-    """Asks each question, and prints and keeps the table."""
+    """Asks each question, keeps the table so far after each, and prints it at the end."""
     options = _options()
     limits = Limits(turns=options.turns, seconds=options.seconds)
     rlm = RLM(options.model, base_url=options.base_url, mode="rlm", limits=limits)
-    made: Counter[str] = Counter()
-    mended: Counter[str] = Counter()
+    met: list[tuple[str, bool]] = []
     runs: defaultdict[str, list[bool]] = defaultdict(list)
+    rows: list[dict[str, str | int]] = []
+    RESULTS.mkdir(exist_ok=True)
     for seed in options.seeds:
         for kind in options.kinds:
             task = make(kind, seed, options.chars)
             result = rlm.run(task.question, task.context)
             right = task.score(result.answer) == 1.0
-            met = list(_met(result.turns))
-            for mistake, was_mended in met:
-                made[mistake] += 1
-                mended[mistake] += was_mended
-            for mistake in dict.fromkeys(mistake for mistake, _ in met):
+            now = list(_met(result.turns))
+            for mistake in dict.fromkeys(["any run", *(mistake for mistake, _ in now)]):
                 runs[mistake].append(right)
-            runs["any run"].append(right)
-            print(kind, seed, "right" if right else "wrong", len(met), flush=True)
-    rows = [
+            met += now
+            print(kind, seed, "right" if right else "wrong", len(now), flush=True)
+            rows = _rows(met, runs)
+            kept = json.dumps(rows, indent=1, ensure_ascii=False)
+            (RESULTS / "repairs.json").write_text(kept)
+    for row in rows:
+        print("| " + " | ".join(map(str, row.values())) + " |")
+
+
+def _rows(
+    met: Sequence[tuple[str, bool]], runs: Mapping[str, Sequence[bool]]
+) -> list[dict[str, str | int]]:
+    made = Counter(mistake for mistake, _ in met)
+    mended = Counter(mistake for mistake, better in met if better)
+    return [
         {
             "mistake": mistake,
             "made": made[mistake],
@@ -56,10 +66,6 @@ def main() -> None:
         }
         for mistake, ended in sorted(runs.items(), key=lambda item: -len(item[1]))
     ]
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "repairs.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False))
-    for row in rows:
-        print("| " + " | ".join(map(str, row.values())) + " |")
 
 
 def _met(turns: Sequence[Turn]) -> Iterator[tuple[str, bool]]:

@@ -55,7 +55,7 @@ def _row(asked: Task, result: Result) -> dict[str, object]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=_seeds, default="100-119", help="FIRST-LAST")
+    parser.add_argument("--seeds", type=seeds, default="100-119", help="FIRST-LAST")
     parser.add_argument("--chars", type=int, default=4_000_000)
     parser.add_argument("--model", default="local/qwen2.5-coder-1.5b")
     parser.add_argument("--base-url")
@@ -63,7 +63,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _seeds(text: str) -> range:
+def seeds(text: str) -> range:
+    """`3-9` as the numbers from 3 to 9."""
     first, _, last = text.partition("-")
     return range(int(first), int(last or first) + 1)
 

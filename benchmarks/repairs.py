@@ -14,6 +14,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from needles import seeds
+
 from unspool import RLM, Limits
 from unspool.engine.cells import parse
 from unspool.tasks import KINDS, make
@@ -104,7 +106,7 @@ def _kind(remark: str) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=_seeds, default="900-905", help="FIRST-LAST")
+    parser.add_argument("--seeds", type=seeds, default="900-905", help="FIRST-LAST")
     parser.add_argument("--kinds", type=lambda said: said.split(","), default="needle,count,list")
     parser.add_argument("--chars", type=int, default=200_000)
     parser.add_argument("--turns", type=int, default=6)
@@ -115,11 +117,6 @@ def _options() -> argparse.Namespace:
     if unknown := set(options.kinds) - set(KINDS):
         parser.error(f"no such kind: {', '.join(unknown)}; there are: {', '.join(KINDS)}")
     return options
-
-
-def _seeds(text: str) -> range:
-    first, _, last = text.partition("-")
-    return range(int(first), int(last or first) + 1)
 
 
 if __name__ == "__main__":

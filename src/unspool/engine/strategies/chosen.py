@@ -204,8 +204,9 @@ class Chosen(Lines):
         tests = {one: comparison(one, lambda: sample, self._question) for one in more}
         tests |= {one: condition(one, lambda: sample) for one in self._values(where, sample)}
         held = {one: set(filter(test, sample)) for one, test in tests.items() if test}
-        parting = [one for one, having in held.items() if 0 < len(having) < len(set(sample))]
-        return parting if set.intersection(set(sample), *held.values()) else []
+        whole = set(sample)
+        parting = [one for one, having in held.items() if 0 < len(having) < len(whole)]
+        return parting if whole.intersection(*held.values()) else []
 
     def _values(self, where: Sequence[str], sample: Sequence[str]) -> list[str]:
         """What the question names, no condition does, and lines have in the place of a few other

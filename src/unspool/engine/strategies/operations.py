@@ -221,8 +221,8 @@ class Steps(Chosen):
         a model takes of a few, where that has a place in all of them."""
         few = [lines[len(lines) * at // SAMPLES] for at in range(min(SAMPLES, len(lines)))]
         label = called_by(self._question)
-        if label and all(behind(label, line) for line in few):
-            found = [one for one in (behind(label, line) for line in lines) if one]
+        if label:
+            found = list(itertools.takewhile(bool, (behind(label, line) for line in lines)))
             if len(found) == len(lines):
                 return list(dict.fromkeys(found))
         said = self._items([ITEM.format(self._question, line) for line in few])
@@ -313,13 +313,12 @@ class Steps(Chosen):
         stands = standing(said).search
         counted = self.found or any(map(stands, map(unplaced, self._shown)))
         summed = re.search(r"\b(?:total|sum|average|mean|median)\b", self._question, re.I)
-        if self._asks != "number" or counted or summed or "uncounted" in self._warned:
+        if self._asks != "number" or counted or summed:
             return False
         where = self._left_out((), list(itertools.islice(self._units(), LOOKED_AT)))
-        if not where:
+        told = f"Nothing was counted. Counted, of the question: {', '.join(where)}."
+        if not where or not self._once("uncounted", told):
             return False
-        self._warned.add("uncounted")
-        self._tell(f"Nothing was counted. Counted, of the question: {', '.join(where)}.")
         self.count(*where)
         return True
 
@@ -386,11 +385,8 @@ class Steps(Chosen):
     def _all_of(self, text: str) -> str:
         """The line that says something, where all that do are shown already; else nothing."""
         found = self._lines_with(text, SHOWN) if len(text) > 2 else []
-        return (
-            found[0]
-            if 0 < len(found) < SHOWN and all(line in self._shown for line in found)
-            else ""
-        )
+        all_shown = len(found) < SHOWN and all(line in self._shown for line in found)
+        return found[0] if found and all_shown else ""
 
     def _doubtful(self, where: Sequence[str], kind: str, lines: Sequence[str]) -> bool:
         """Warns, once of each kind, where lines may not be those that were asked for."""

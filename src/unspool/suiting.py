@@ -24,8 +24,9 @@ def suited(
         ConfigurationError: there is no such pack, it is one of a mode, or a file of the user's
             has a fault.
     """
-    if pack is not None and pack.partition(":")[0] in OF_A_MODE:
-        raise ConfigurationError(f"the prompts {pack!r} are those of a mode: give mode= that name.")
+    mode = OF_A_MODE.get(pack.partition(":")[0]) if pack is not None else None
+    if mode is not None:
+        raise ConfigurationError(f"the prompts {pack!r} are those of a mode: give mode={mode!r}.")
     rows = own_rows(settings.capacity_file)
     profiles = {
         name: _sized(profile_of(name, settings.profile_folder), row_of(name, rows))

@@ -160,7 +160,7 @@ def test_packs_are_listed_and_read_on_the_command_line(
     written(home / "packs", "rash", "family = 3")
     assert main(["packs", "list"]) == 0
     rows = capsys.readouterr().out.splitlines()
-    names = "coder direct guided mine rash reasoning small tiny".split()
+    names = "coder direct guided mine rash reasoning small split tiny".split()
     assert [row.split()[0] for row in rows] == ["PACK", *names]
     assert [row.endswith("(own)") for row in rows].index(True) == 4
     assert "rash.toml: the field 'system' is missing" in rows[5]

@@ -99,7 +99,8 @@ def _test(names: Sequence[str], own: Path, options: argparse.Namespace) -> Itera
                 yield f"--max-usd is used up: {bill(spent)}"
                 return
             limits = Limits(turns=TURNS, usd=left)
-            asked: dict[str, Any] = {"mode": name} if name in OF_A_MODE else {"pack": name}
+            mode = OF_A_MODE.get(name)
+            asked: dict[str, Any] = {"pack": name} if mode is None else {"mode": mode}
             rlm = RLM(model, base_url=options.base_url, limits=limits, **asked)
             result = rlm.run(task.question, task.context)
             spent += result.usage

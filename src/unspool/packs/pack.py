@@ -26,8 +26,10 @@ FACTS = (SUB_CALLS, CHILD_RUNS, *ASKS)
 one, what its question asks for."""
 
 
-OF_A_MODE = ("direct", "guided")
-"""Packs whose replies are no code: a run has them by its mode alone."""
+OF_A_MODE: Mapping[str, str] = {"direct": "direct", "guided": "guided", "split": "guided"}
+"""Packs whose replies are no code, and the mode by which alone a run has them."""
+BLIND = ("split",)
+"""Packs that are told nothing of the context: they are about the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,8 @@ class Pack:
         least = self.told((), piece_chars=0)
         for place, needed in (("system", ""), ("opening", "$question"), ("opening", "$context")):
             text = least._text(place).replace("$$", "")
+            if needed == "$context" and self.name in BLIND:
+                continue
             if not text or needed not in text:
                 return f"{place!r} has no {needed or 'text'}"
         return "" if self.extract else "'extract' has no text"

@@ -405,6 +405,6 @@ class Steps(Chosen):
 
 def _echoes(said: str, question: str) -> bool:
     """Whether that is what a question has said, and did not offer to choose."""
-    repeated = standing(said, re.I).search(question)
+    repeated = standing(re.sub(r"['’]s?$", "", said), re.I).search(question)
     offers = re.search(r"\bor\b|\?.*\?", question)
     return bool(repeated and any(map(str.isalpha, said)) and not offers)

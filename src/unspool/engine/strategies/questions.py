@@ -49,6 +49,16 @@ _THINGS = (
 )
 _IDS = r"(?<![\w-])(?=[\w-]*[^\W\d])\w+(?:[-_]\w+)+|(?<![\w-])(?=[A-Z]*\d)[A-Z\d]{4,}(?!-?\w)"
 WHO = re.compile(r"^(?:by |to |with |for )?who(?:m|se)?\b|^what (?:is|was) the name of", re.I)
+PLACE = re.compile(
+    r"\bwhere\b|\b(?:what|which)(?: (?:is|was) the)?(?: [a-z]+)?"
+    r" (?:place|birth ?place|town|city|village|county|country|state|region|continent|district"
+    r"|province)\b",
+    re.I,
+)
+DATE = re.compile(
+    r"(?:\d{1,2} )?(?:January|February|March|April|May|June|July|August|September|October|November"
+    r"|December)\b[\d ,]*|\d{3,4}"
+)
 COMMON = frozenset(
     "about all and any are been but can did does for from had has have her him his how into its not"
     " our out per she that the their them there these they this those was were what when where"
@@ -71,6 +81,14 @@ def asked(question: str) -> str:
     every = r"\b(?:all|every|each|both|list|leave out|leaving out)\b"
     several = r"^(?:what|which|who) (?:are|were)\b|^(?:which|what) \w+(?:s|es|ren)? (?:are|were)\b"
     return "list" if re.search(rf"{every}|{several}", question) else "text"
+
+
+def one_answer(question: str) -> bool:
+    """Whether it may be told in a few words of a text what a question asks for: nothing is
+    counted, and neither all of something wanted nor something of each of several."""
+    listed = r"\b(?:all|every|each|list|leave out|leaving out)\b"
+    several = enumerated(question) or re.search(listed, question, re.I)
+    return asked(question) != "number" and not several
 
 
 def things(question: str) -> list[str]:
@@ -140,10 +158,12 @@ def measured(question: str, lines: Iterable[str]) -> bool:
 
 
 def suits(said: str, question: str) -> bool:
-    """Whether what is said has the figures of a question for a date or a number, or a name where
-    it asks who."""
+    """Whether what is said has the figures of a question for a date or a number, a name where it
+    asks who, and no date where it asks for that or for a place."""
     if FIGURES.search(question):
         return any(map(str.isdigit, said))
+    if DATE.fullmatch(said) and (WHO.search(question) or PLACE.search(question)):
+        return False
     return any(map(str.isupper, said)) or not WHO.search(question)
 
 

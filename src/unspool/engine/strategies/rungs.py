@@ -12,8 +12,9 @@ from unspool.engine.cells import parse as parse_code
 from unspool.engine.parts import Parts
 from unspool.engine.strategies import steps
 from unspool.engine.strategies.grounds import follows
+from unspool.engine.strategies.hops import in_paragraphs
 from unspool.engine.strategies.pieces import programme
-from unspool.engine.strategies.questions import asked, overview
+from unspool.engine.strategies.questions import asked, one_answer, overview
 from unspool.packs.pack import Pack
 from unspool.packs.reading import load
 from unspool.profiles import Profile
@@ -27,6 +28,8 @@ WAYS: list[Way] = ["direct", "rlm", "guided", "mapreduce"]
 NOT_IN_TEXT = "NOT IN TEXT"
 CHARS_PER_TOKEN = 3
 """On the safe side, where it is to fit."""
+SAMPLED, SAMPLED_CHARS = 20, 1_000
+"""Of a list of texts, and of each of them, to see how they are written."""
 READ_SHARE = 0.75
 """Of what a model reads well, for a text that it is to read at once."""
 
@@ -80,7 +83,7 @@ def ladder(spec: RunSpec, context: Context, parts: Parts) -> list[Rung]:
     made: Mapping[Way, Callable[[], list[Rung]]] = {
         "direct": lambda: [_direct(spec, context, parts)],
         "rlm": lambda: [Rung("rlm", parts.pack, stumbles=_patience(profile))],
-        "guided": lambda: _guided(spec, parts),
+        "guided": lambda: _guided(spec, context, parts),
         "mapreduce": lambda: [_pieces(spec, parts)],
     }
     taken = parts.memory.record.ways(spec.run_id)
@@ -149,7 +152,7 @@ def _direct(spec: RunSpec, context: Context, parts: Parts) -> Rung:
     )
 
 
-def _guided(spec: RunSpec, parts: Parts) -> list[Rung]:
+def _guided(spec: RunSpec, context: Context, parts: Parts) -> list[Rung]:
     asks, calls = asked(spec.question), spec.max_depth > spec.depth
     begin, at_once = steps.operations(calls=calls), steps.at_once(spec.question)
     chosen = Rung(
@@ -163,9 +166,33 @@ def _guided(spec: RunSpec, parts: Parts) -> list[Rung]:
         stumbles=3,
         says=steps.said,
     )
-    if not (at_once and calls and spec.limits.turns > 1):
+    if not calls or spec.limits.turns < 2:
+        return [chosen]
+    if one_answer(spec.question) and in_paragraphs(_sample(context)):
+        return [_split(spec.question, begin, parts), chosen]
+    if not at_once:
         return [chosen]
     return [Rung("guided", chosen.pack, programme=(begin, at_once)), chosen]
+
+
+def _split(question: str, begin: str, parts: Parts) -> Rung:
+    def read(reply: str) -> Reply:
+        return steps.split(reply, question)
+
+    return Rung("guided", _pack("split", parts), read, first=(begin,), turns=1, says=_unread)
+
+
+def _sample(context: Context) -> str:
+    """Some of a text, or of the texts of a list."""
+    value = context.value
+    if isinstance(value, (list, tuple)):
+        return "\n".join(one[:SAMPLED_CHARS] for one in value[:SAMPLED] if isinstance(one, str))
+    return "\n".join(context.ends(SAMPLED * SAMPLED_CHARS))
+
+
+def _unread(_reply: str) -> str:
+    """What a model says of a text of which it has seen nothing."""
+    return ""
 
 
 def _pieces(spec: RunSpec, parts: Parts) -> Rung:

@@ -33,12 +33,16 @@ _ANSWER, _LOOK = _step("answer", text=_TEXT), _step("look", **{"for": _TEXT})
 _COUNT, _LIST = _step("count", where=_TEXTS), _step("list", where=_TEXTS)
 _LABEL = _step("label", ask=_TEXT, options=_TEXTS, count=_TEXT)
 
-_SOURCES = ("questions.py", "conditions.py", "lines.py", "columns.py", "chosen.py", "operations.py")
+_SOURCES = tuple(
+    f"{name}.py" for name in "questions conditions lines columns chosen operations hops".split()
+)
 _IMPORTED = re.compile(r"^from unspool\.\S+ import (?:\([^)]*\)|[^\n]*)\n", re.M)
 _PLACED = re.compile(r"\[[^\]]*\d\] ")
 """How lines of the text begin, where they are shown."""
 _BEGUN = re.compile(r"\s*(?:```\w*\s*)?\{\s*\"do\"")
 """A step that was cut off."""
+_NUMBERED = re.compile(r"^\s*\d+[.)]\s*(\S.*?)\s*$", re.M)
+"""The questions into which one was split."""
 _WRITE = 'Nothing was done: write one step as JSON, like {"do": "look", "for": "..."}.'
 
 
@@ -58,7 +62,7 @@ def operations(*, calls: bool = True) -> str:
     sources = [files(__package__).joinpath(name).read_text("utf-8") for name in _SOURCES]
     code = "\n\n".join(_IMPORTED.sub("", source) for source in sources)
     models = "ask_each, llm_query_batched" if calls else "None, None"
-    return f"{code}\n\nsteps = Steps(context, question, search, chunks, {models}, FINAL)"
+    return f"{code}\n\nsteps = Traced(context, question, search, chunks, {models}, FINAL)"
 
 
 def first_look(question: str) -> str:
@@ -85,6 +89,17 @@ def read(text: str) -> Reply:
         return reply if reply.cells or reply.final else Reply(hint=_WRITE)
     cell = _cell(step)
     return Reply((cell,)) if cell else Reply(hint=_WRITE)
+
+
+def split(text: str, question: str) -> Reply:
+    """The cell that answers the simple questions into which a reply has split one; of a question
+    that is simple, the cell that does so at once. There is none for one that asks for a list."""
+    parts = _NUMBERED.findall(text)
+    if len(parts) > 1:
+        return Reply((f"steps.trace({', '.join(map(repr, parts))})",))
+    if asked(question) == "list":
+        return Reply(hint=_WRITE)
+    return Reply((at_once(question) or f"steps.trace({question!r})",))
 
 
 def said(text: str) -> str:

@@ -1,0 +1,162 @@
+"""Questions of several steps over prose: split into simple ones, read one after the other.
+
+Run in the REPL of a guided run too, behind the source of `operations.py`.
+"""
+
+import collections
+import itertools
+import math
+import re
+from collections.abc import Iterable, Sequence
+
+from unspool.engine.strategies.chosen import LONG
+from unspool.engine.strategies.conditions import standing
+from unspool.engine.strategies.operations import Steps
+from unspool.engine.strategies.questions import COMMON, names
+
+PASSAGES, NEAREST = 3, 16
+"""Passages that are read for one question, and those of which they are chosen."""
+AROUND, LONGEST_PASSAGE = 2_000, 1_500
+"""Characters looked at around a line, and those of a passage at most."""
+WRAPPED = 150
+"""Characters up to which a line may be a heading, or part of a paragraph."""
+ALL_OF_IT = 0.9
+"""Of the words of a question: a part that has so many is no simpler."""
+EARLIER = re.compile(r"#(\d+)")
+"""The answer to an earlier question."""
+POINTED = re.compile(r"\b(?:this|that|these|those) [a-z]+")
+"""What may be meant by an earlier answer, where none is named."""
+SENTENCE_END = re.compile(r"[a-z\d)\"'”][.!?][\"')\]]*(?=\s+[A-Z\"'“(\d]|\s*$)")
+UNNAMED = re.compile(r"(?:what|who|which) (?:is|was|are|were) (?:the|this|that) ([\w -]+)\?", re.I)
+"""A question for what another describes."""
+
+
+class Traced(Steps):
+    """The steps, with one for questions of several of them."""
+
+    def trace(self, *questions: str) -> None:
+        """Ends with the answer to the last of the simple questions into which the question was
+        split. Each is read in the few passages nearest to it, with the answers before it in the
+        place of their numbers. Shows them all; where one has no answer, nothing ends."""
+        said: list[str] = []
+        known: list[str] = []
+        for one in in_order(self._question, questions):
+            asked = EARLIER.sub(lambda found: said[int(found[1]) - 1], one)
+            alone = bool(said) and asked == one
+            meant = [answer for answer in said if alone or answer in asked]
+            passages = self._passages(asked, meant)
+            if alone:  # the words of the whole question tell how this belongs to the rest
+                passages, asked = [*known, *passages], self._question
+            [reply] = self._copied([(asked, "\n\n".join(passages))]) if passages else [""]
+            self._tell(f"{asked} {reply or '?'}")
+            if not reply:
+                return
+            said.append(reply)
+            known.append(f"{asked} {reply}.")
+        self._final(said[-1])
+
+    def _passages(self, question: str, meant: Sequence[str]) -> list[str]:
+        """The passages nearest to a question and what it is about, the nearest last: beside the
+        question it is read best. Where some have the names of it, those alone."""
+        text = " ".join([question, *meant])
+        words = re.findall(r"\w[\w.:/'-]*", text)
+        found = self._search(words, NEAREST, spans=True, around=AROUND)
+        around = dict.fromkeys(
+            passage(text, min(start, AROUND), min(start, AROUND) + end - start, words)
+            for start, end, _, text in found
+        )
+        nearest = by_words(text, around)
+        named = [standing(one, re.I) for one in dict.fromkeys([*names(question), *meant])]
+        having = {one: sum(bool(name.search(one)) for name in named) for one in nearest}
+        if any(having.values()):
+            nearest = sorted(filter(having.__getitem__, nearest), key=lambda one: -having[one])
+        return nearest[PASSAGES - 1 :: -1] if len(nearest) >= PASSAGES else nearest[::-1]
+
+
+def in_order(question: str, parts: Sequence[str]) -> list[str]:
+    """The simple questions of one that was split, of which each may name earlier answers as `#1`,
+    `#2`, and none a later one. Where the first of them is the whole question, those for what it
+    describes come before it."""
+    parts = [one.strip() for one in parts if one.strip()] or [question]
+    if len(parts) > 1 and _is_whole(parts[0], question):
+        return _described(question, parts[1:])
+    return [_of_earlier(part, place) for place, part in enumerate(parts)]
+
+
+def _of_earlier(part: str, place: int) -> str:
+    last = f"#{place}" if place else ""
+    if place and not EARLIER.search(part):
+        return POINTED.sub(last, part, count=1)
+    return EARLIER.sub(lambda found: found[0] if 0 < int(found[1]) <= place else last, part)
+
+
+def _is_whole(part: str, question: str) -> bool:
+    words = telling(question)
+    return len(words & telling(part)) >= ALL_OF_IT * len(words)
+
+
+def _described(question: str, parts: Iterable[str]) -> list[str]:
+    """What a question describes, from the last description on, of which each goes on to the end
+    of the question; at its end the question, with their answers in their place."""
+    nouns = [found[1] for found in map(UNNAMED.fullmatch, parts) if found]
+    found = [re.search(rf"\bthe (?:same )?{re.escape(noun)}\b", question, re.I) for noun in nouns]
+    rest, ordered = question.rstrip(" ?."), []
+    for start in sorted({one.start() for one in found if one and one.start()}, reverse=True):
+        described = re.sub(r"^the same (.+?) as\b", r"the \1 of", rest[start:], flags=re.I)
+        ordered.append(f"What is {described}?")
+        rest = f"{rest[:start]}#{len(ordered)}"
+    return [*ordered, f"{rest}?"]
+
+
+def passage(text: str, start: int, end: int, words: Sequence[str]) -> str:
+    """The paragraph of a line of a text, be it one line or several, with the heading above it; of
+    a longer one, the sentences with most of some words."""
+    above, below = text[:start].split("\n")[-2::-1], text[end:].split("\n")[1:]
+    line = text[start:end].strip()
+    if len(line) > WRAPPED:
+        heading = next(filter(str.strip, above[:2]), "")
+        lines = [heading.strip(), line] if 0 < len(heading) <= WRAPPED else [line]
+    else:
+        before = list(itertools.takewhile(_is_short, above))[::-1]
+        after = list(itertools.takewhile(_is_short, below))
+        lines = [*before, line, *after, *below[len(after) : len(after) + 1]]
+    return _densest("\n".join(lines).strip(), words)
+
+
+def _is_short(line: str) -> bool:
+    return 0 < len(line.strip()) <= WRAPPED
+
+
+def _densest(text: str, words: Sequence[str]) -> str:
+    if len(text) <= LONGEST_PASSAGE:
+        return text
+    wanted = telling(" ".join(words))
+    sentences = re.split(r"(?<=[.!?])\s+", text)
+    runs = []
+    for first in range(len(sentences)):
+        lengths = itertools.accumulate(len(one) + 1 for one in sentences[first:])
+        taken = sum(length <= LONGEST_PASSAGE for length in lengths)
+        runs.append(" ".join(sentences[first : first + max(1, taken)])[:LONGEST_PASSAGE])
+    return max(runs, key=lambda run: len(wanted & telling(run)))
+
+
+def by_words(text: str, passages: Iterable[str]) -> list[str]:
+    """Passages by the words that they share with a text; rare ones among them count for more."""
+    wanted = telling(text)
+    sharing = {one: wanted & telling(one) for one in passages}
+    times = collections.Counter(itertools.chain.from_iterable(sharing.values()))
+    weight = {one: math.log(1 + len(sharing) / number) for one, number in times.items()}
+    return sorted(sharing, key=lambda one: -sum(weight[word] for word in sharing[one]))
+
+
+def telling(text: str) -> set[str]:
+    """The words of a text that tell it from others, by their beginnings."""
+    words = re.findall(r"\w{2,}", text.lower())
+    return {word[:LONG] for word in words if word not in COMMON}
+
+
+def in_paragraphs(sample: str) -> bool:
+    """Whether a text is mostly prose of which each paragraph is one line."""
+    lines = sample.splitlines()
+    prose = (line for line in lines if len(line) > WRAPPED and len(SENTENCE_END.findall(line)) > 1)
+    return 2 * sum(map(len, prose)) > sum(map(len, lines))

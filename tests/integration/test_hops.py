@@ -18,15 +18,22 @@ from unspool.testing.script import ChatRequest, Reply
 TOWNS = [begin + end for begin in ("Kors", "Ram", "Vik", "Hal", "Nor") for end in ("nes", "sund")]
 
 
-def paragraph(town: str, number: int) -> str:
+def place(town: str, number: int) -> str:
     return (
-        f"{town} is a town of {number}00 people on the sound. The ferry of {town} is the Aurora"
-        f" {number}, which was built by Keeper{number} Lie and still takes ninety people at once."
-        f" Maria{number} Lund was born in {town}."
+        f"About {town}\n{town} is a town of {number}00 people on the sound. The ferry of {town} is"
+        f" the Aurora {number}, which was built by Keeper{number} Lie and still takes ninety people"
+        " to the other side on feast days."
     )
 
 
-PARAGRAPHS = [f"About {town}\n{paragraph(town, n)}" for n, town in enumerate(TOWNS, 11)]
+def person(town: str, number: int) -> str:
+    return (
+        f"About Maria{number}\nMaria{number} Lund was born in {town}, and left it when she was six."
+        " She wrote forty books about the sea, which nobody has read since, and one about bees."
+    )
+
+
+PARAGRAPHS = [make(town, n) for make in (place, person) for n, town in enumerate(TOWNS, 11)]
 TEXT = "\n\n".join(PARAGRAPHS)
 QUESTION = "Who built the ferry of the town where Maria15 Lund was born?"
 SPLIT = "1. In which town was Maria15 Lund born?\n2. Who built the ferry of #1?"
@@ -66,18 +73,60 @@ def test_each_part_is_read_in_few_passages_with_the_answers_before_it(
     known()
     result, server = hop([SPLIT], SAID, text)
     assert ways(result, "guided") == "Keeper15 Lie"
-    [split, first, second] = server.requests
+    [whole, split, first, second] = server.requests
+    assert asked(whole) == QUESTION, "it may be simple"
     assert split.last == QUESTION, "nothing of the text"
     assert asked(first) == "In which town was Maria15 Lund born?"
     assert asked(second) == "Who built the ferry of Viknes?"
-    assert PARAGRAPHS[4] in second.last
-    assert sum(one in second.last for one in PARAGRAPHS) == 1, "of those that name the town"
+    told = sorted((one for one in PARAGRAPHS if one in second.last), key=second.last.index)
+    assert told == [person("Viknes", 15), place("Viknes", 15)], "the nearest last, and no others"
     assert any("Keeper15 Lie" in span.text for span in result.evidence)
-    [turn] = result.turns
-    assert turn.observations[-1].text.splitlines()[:2] == [
+    assert result.turns[-1].observations[-1].text.splitlines()[:2] == [
         "In which town was Maria15 Lund born? Viknes",
         "Who built the ferry of Viknes? Keeper15 Lie",
     ]
+
+
+def test_a_name_on_the_way_is_not_yet_the_answer(known: Known) -> None:
+    known()
+    result, server = hop([SPLIT], {**SAID, QUESTION: "Viknes"})
+    assert ways(result, "guided") == "Keeper15 Lie"
+    assert result.turns[0].observations[-1].text.splitlines()[-1] == "Viknes?"
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Where was Maria15 Lund born?", "Viknes"),
+        (QUESTION, "Keeper15 Lie"),
+    ],
+)
+def test_a_simple_question_is_not_split(known: Known, question: str, said: str) -> None:
+    known()
+    result, server = hop([], {question: said}, question=question)
+    assert ways(result, "guided") == said
+    assert len(server.requests) == 1
+
+
+def test_what_seemed_to_be_on_the_way_is_the_answer_where_there_are_no_parts(known: Known) -> None:
+    known()
+    result, server = hop([QUESTION], {QUESTION: "Viknes"})
+    assert ways(result, "guided") == "Viknes"
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("last", ["Korsnes", "none"])
+def test_what_was_read_at_once_is_the_answer_where_parts_come_to_nothing_better(
+    known: Known, last: str
+) -> None:
+    known()
+    question = "What is the proper home address of Maria15 Lund?"
+    parts = "1. What is Maria15 Lund about?\n2. What is the proper home address of #1?"
+    said = {question: "Viknes", "Lund about?": "bees", "address of bees": last}
+    result, server = hop([parts], said, question=question)
+    assert ways(result, "guided") == "Viknes"
+    assert len(server.requests) == 4
 
 
 def test_a_part_that_names_no_earlier_answer_is_read_as_the_question_with_all_of_them(
@@ -85,10 +134,16 @@ def test_a_part_that_names_no_earlier_answer_is_read_as_the_question_with_all_of
 ) -> None:
     known()
     parts = "1. In which town was Maria15 Lund born?\n2. Who built the ferry?"
-    result, server = hop([parts], {"Maria15 Lund born": "Viknes", QUESTION: "Keeper15 Lie"})
+    fact = "In which town was Maria15 Lund born? Viknes."
+
+    def sub(request: ChatRequest) -> str:
+        if "In which town" in asked(request):
+            return "Viknes"
+        return "Keeper15 Lie" if fact in request.last else "none"
+
+    result, server = solve([parts], TEXT, question=QUESTION, mode="guided", sub=sub)
     assert ways(result, "guided") == "Keeper15 Lie"
     assert asked(server.requests[-1]) == QUESTION
-    assert "In which town was Maria15 Lund born? Viknes." in server.requests[-1].last
 
 
 @pytest.mark.parametrize(
@@ -106,15 +161,15 @@ def test_where_a_part_has_no_answer_steps_go_on(
     answer = json.dumps({"do": "answer", "text": "Keeper15 Lie"})
     result, _ = hop([*script, answer], said)
     assert ways(result, "guided") == "Keeper15 Lie"
-    assert len(result.turns) == 2
+    assert len(result.turns) == 3
 
 
-def test_what_is_split_into_no_parts_is_read_in_the_lines_that_it_names(known: Known) -> None:
+def test_a_question_that_names_nothing_is_split_at_once(known: Known) -> None:
     known()
-    question = "Who built the ferry of Halnes?"
-    result, server = hop([question], {question: "Keeper17 Lie"}, question=question)
+    question = "who built the ferry aurora 17?"
+    result, server = hop(["1. No."], {question: "Keeper17 Lie"}, question=question)
     assert ways(result, "guided") == "Keeper17 Lie"
-    assert "Aurora 16," not in server.requests[-1].last
+    assert [request.model for request in server.requests] == ["root", "sub"]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +177,7 @@ def test_what_is_split_into_no_parts_is_read_in_the_lines_that_it_names(known: K
     [
         (QUESTION, TEXT.replace(". ", ".\n"), {}),
         (QUESTION, TEXT, {"max_depth": 0}),
-        (QUESTION, TEXT, {"limits": Limits(turns=1)}),
+        (QUESTION, TEXT, {"limits": Limits(turns=2)}),
         ("How many ferries did Keeper15 Lie build?", TEXT, {}),
         ("Who built each of the ferries?", TEXT, {}),
     ],
@@ -136,7 +191,7 @@ def test_questions_and_texts_of_other_kinds_are_not_split(
     assert not any(system.startswith("Split a question") for system in systems)
 
 
-@pytest.mark.parametrize("asks", [1, 2])
+@pytest.mark.parametrize("asks", [1, 2, 3])
 def test_a_run_that_was_cut_short_between_two_parts_pays_for_none_of_them_twice(
     known: Known, tmp_path: Path, asks: int
 ) -> None:
@@ -157,14 +212,14 @@ def test_a_run_that_was_cut_short_between_two_parts_pays_for_none_of_them_twice(
         cut = stream.result()
         result = rlm.resume(cut.run_id) if cut.status == "cancelled" else cut
         assert ways(result, "guided") == "Keeper15 Lie"
-        assert len(server.requests) == 3
+        assert len(server.requests) == 4
     again = RLM.replay(result.run_id, journal=journal)
     assert ways(again, "guided") == "Keeper15 Lie"
 
 
 def test_what_was_said_stays_said_at_a_limit(known: Known) -> None:
     known()
-    result, _ = hop([SPLIT], SAID, limits=Limits(calls=2))
+    result, _ = hop([SPLIT], SAID, limits=Limits(calls=3))
     assert result.status == "calls"
     assert "Viknes" in str(result.answer)
 

@@ -103,10 +103,9 @@ def test_numbered_lines_are_the_parts_of_a_question(reply: str, cell: str) -> No
 
 
 @pytest.mark.parametrize("reply", ["", "Halvard Lie", "1. Who built the ferry?", "1.", "- Who?"])
-def test_a_question_that_is_not_split_is_read_at_once(reply: str) -> None:
-    assert split(reply, FERRY).cells == ("steps.read('Ada Lund')",)
-    assert split(reply, "who built the ferry?").cells == ("steps.trace('who built the ferry?')",)
-    assert not split(reply, "Which ferries are late?").cells
+def test_a_question_that_is_not_split_is_its_only_part(reply: str) -> None:
+    assert split(reply, FERRY).cells == (f"steps.trace({FERRY!r})",)
+    assert not split(reply, "Which ferries are late?").cells, "a list is not read like this"
 
 
 def found(text: str, line: str, words: str = "ferry") -> str:

@@ -7,12 +7,13 @@ import collections
 import itertools
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
+from typing import Any
 
 from unspool.engine.strategies.chosen import LONG
 from unspool.engine.strategies.conditions import standing
 from unspool.engine.strategies.operations import Steps
-from unspool.engine.strategies.questions import COMMON, names
+from unspool.engine.strategies.questions import COMMON, DATE, names
 
 PASSAGES, NEAREST = 3, 16
 """Passages that are read for one question, and those of which they are chosen."""
@@ -22,6 +23,10 @@ WRAPPED = 150
 """Characters up to which a line may be a heading, or part of a paragraph."""
 ALL_OF_IT = 0.9
 """Of the words of a question: a part that has so many is no simpler."""
+MOST_AT_ONCE = 3_000
+"""Characters that are read for a question before it is split."""
+SHORT = 2
+"""Letters of words like `of`."""
 EARLIER = re.compile(r"#(\d+)")
 """The answer to an earlier question."""
 POINTED = re.compile(r"\b(?:this|that|these|those) [a-z]+")
@@ -32,28 +37,76 @@ UNNAMED = re.compile(r"(?:what|who|which) (?:is|was|are|were) (?:the|this|that) 
 
 
 class Traced(Steps):
-    """The steps, with one for questions of several of them."""
+    """The steps, with those for questions that may take several of them."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._held, self._leads_on = "", False
+
+    def begin(self, *named: str) -> None:
+        """Reads what the question names, if that is short, and ends as `read` does, unless that
+        may be only on the way: of the question's words, most do not stand where it was found,
+        or stand where else the text tells of a name that it came to. That is shown and held."""
+        said = self._read(named, MOST_AT_ONCE)
+        if not said:
+            return
+        first = [line for line in self._shown if has(line, said) and has(line, *named)]
+        wanted = content(self._question) - telling(" ".join(first or self._shown))
+        self._leads_on = bool(first and wanted) and self._tells_of(said, wanted)
+        if self._leads_on or 2 * len(wanted) >= len(content(self._question)):
+            self._held = said
+            self._tell(f"{said}?")
+        else:
+            self._tell(said)
+            self._final(said)
+
+    def _tells_of(self, name: str, wanted: Set[str]) -> bool:
+        """Whether the text tells of a name, in half of some words."""
+        if DATE.fullmatch(name) or not any(map(str.isupper, name)):
+            return False
+        found = [one for one in self._passages(" ".join(sorted(wanted)), [name]) if has(one, name)]
+        return any(2 * len(wanted & telling(one)) >= len(wanted) for one in found)
 
     def trace(self, *questions: str) -> None:
         """Ends with the answer to the last of the simple questions into which the question was
-        split. Each is read in the few passages nearest to it, with the answers before it in the
-        place of their numbers. Shows them all; where one has no answer, nothing ends."""
+        split, or with what is held, if anything is and is borne out better, or there are no two
+        of them. Each is read in the few passages nearest to it, with the answers before it in
+        the place of their numbers. Shows them all; where one has no answer, nothing ends, unless
+        what is held leads to nothing else."""
+        if self._held and len(questions) < 2:
+            self._final(self._held)
+            return
         said: list[str] = []
         known: list[str] = []
+        told: list[str] = []
         for one in in_order(self._question, questions):
             asked = EARLIER.sub(lambda found: said[int(found[1]) - 1], one)
             alone = bool(said) and asked == one
             meant = [answer for answer in said if alone or answer in asked]
             passages = self._passages(asked, meant)
+            told += passages
             if alone:  # the words of the whole question tell how this belongs to the rest
                 passages, asked = [*known, *passages], self._question
             [reply] = self._copied([(asked, "\n\n".join(passages))]) if passages else [""]
             self._tell(f"{asked} {reply or '?'}")
             if not reply:
-                return
+                break
             said.append(reply)
             known.append(f"{asked} {reply}.")
-        self._final(said[-1])
+        else:
+            self._final(self._better(said, told))
+            return
+        if self._held and not self._leads_on:
+            self._final(self._held)
+
+    def _better(self, said: Sequence[str], told: Sequence[str]) -> str:
+        """The last of the answers, or what is held and none of them: where more of the
+        question's words stand in sentences with it than in those with them."""
+        if self._held in ("", *said):
+            return said[-1]
+        wanted = content(self._question)
+        held = len(wanted & words_with([self._held], self._shown))
+        return self._held if held >= len(wanted & words_with(said, told)) else said[-1]
 
     def _passages(self, question: str, meant: Sequence[str]) -> list[str]:
         """The passages nearest to a question and what it is about, the nearest last: beside the
@@ -71,6 +124,17 @@ class Traced(Steps):
         if any(having.values()):
             nearest = sorted(filter(having.__getitem__, nearest), key=lambda one: -having[one])
         return nearest[PASSAGES - 1 :: -1] if len(nearest) >= PASSAGES else nearest[::-1]
+
+
+def has(text: str, *names: str) -> bool:
+    """Whether a text has one of some names."""
+    return any(standing(name, re.I).search(text) for name in names)
+
+
+def words_with(names: Sequence[str], texts: Iterable[str]) -> set[str]:
+    """The words of those sentences of some texts that have one of some names."""
+    sentences = itertools.chain.from_iterable(re.split(r"(?<=[.!?])\s+|\n", one) for one in texts)
+    return telling(" ".join(one for one in sentences if has(one, *names)))
 
 
 def in_order(question: str, parts: Sequence[str]) -> list[str]:
@@ -153,6 +217,11 @@ def telling(text: str) -> set[str]:
     """The words of a text that tell it from others, by their beginnings."""
     words = re.findall(r"\w{2,}", text.lower())
     return {word[:LONG] for word in words if word not in COMMON}
+
+
+def content(text: str) -> set[str]:
+    """The same, without those like `of`, which tell nothing by themselves."""
+    return {word for word in telling(text) if len(word) > SHORT}
 
 
 def in_paragraphs(sample: str) -> bool:

@@ -100,25 +100,30 @@ class Steps(Chosen):
         """Ends with what a model reads in the few lines about what the question names, and in
         those about what these name, where that is borne out; else shows nothing. Among many
         lines that are alike, a small model picks the wrong one."""
+        if said := self._read(named):
+            self._tell(said)
+            self._final(said)
+
+    def _read(self, named: Sequence[str], most: float = float("inf")) -> str:
+        """`most`: characters of all lines together, beyond which nothing is read."""
         lines = self._few(named)
         if not lines or not (self._asks == "text" or measured(self._question, lines)):
-            return
+            return ""
         near = self._near(self._question, 2 * SHOWN)
         lines.sort(key=lambda line: near.index(line) if line in near else len(near))
         lines = [*lines[1:], lines[0], *self._next_hop(sentence(unplaced(lines[0]), named))]
         for _ in range(READINGS):
             about = [*named, *self._hops]
             text = "\n".join(sentence(self._going_on(line), about) for line in lines)
+            if len(text) > most:
+                return ""
             [said] = self._copied([(self._question, text)])
             self._shown.update(dict.fromkeys(lines))
-            if not said:
-                return
-            said = self._beyond(said, named)
-            if not self._more_of(said):
-                self._tell(said)
-                self._final(said)
-                return
+            said = self._beyond(said, named) if said else ""
+            if not said or not self._more_of(said):
+                return said
             lines = list(dict.fromkeys([*lines, *self._shown]))
+        return ""
 
     def _beyond(self, said: str, named: Sequence[str]) -> str:
         """What is told of a name that was said, where the question is about `the man who built`

@@ -30,6 +30,8 @@ CHARS_PER_TOKEN = 3
 """On the safe side, where it is to fit."""
 SAMPLED, SAMPLED_CHARS = 20, 1_000
 """Of a list of texts, and of each of them, to see how they are written."""
+HOPS = 2
+"""Turns before those of a model that chooses steps, where a question is split."""
 READ_SHARE = 0.75
 """Of what a model reads well, for a text that it is to read at once."""
 
@@ -154,7 +156,8 @@ def _direct(spec: RunSpec, context: Context, parts: Parts) -> Rung:
 
 def _guided(spec: RunSpec, context: Context, parts: Parts) -> list[Rung]:
     asks, calls = asked(spec.question), spec.max_depth > spec.depth
-    begin, at_once = steps.operations(calls=calls), steps.at_once(spec.question)
+    hops = calls and spec.limits.turns > HOPS and _of_hops(spec.question, context)
+    begin, at_once = steps.operations(calls=calls), steps.at_once(spec.question, hops=hops)
     chosen = Rung(
         "guided",
         _pack("guided", parts),
@@ -166,20 +169,23 @@ def _guided(spec: RunSpec, context: Context, parts: Parts) -> list[Rung]:
         stumbles=3,
         says=steps.said,
     )
-    if not calls or spec.limits.turns < 2:
+    if not (calls and spec.limits.turns > 1):
         return [chosen]
-    if one_answer(spec.question) and in_paragraphs(_sample(context)):
-        return [_split(spec.question, begin, parts), chosen]
-    if not at_once:
-        return [chosen]
-    return [Rung("guided", chosen.pack, programme=(begin, at_once)), chosen]
+    first = [Rung("guided", chosen.pack, programme=(begin, at_once))] if at_once else []
+    split = [_split(spec.question, () if first else (begin,), parts)] if hops else []
+    return [*first, *split, chosen]
 
 
-def _split(question: str, begin: str, parts: Parts) -> Rung:
+def _of_hops(question: str, context: Context) -> bool:
+    """Whether a question may be one of several steps over prose."""
+    return one_answer(question) and in_paragraphs(_sample(context))
+
+
+def _split(question: str, first: tuple[str, ...], parts: Parts) -> Rung:
     def read(reply: str) -> Reply:
         return steps.split(reply, question)
 
-    return Rung("guided", _pack("split", parts), read, first=(begin,), turns=1, says=_unread)
+    return Rung("guided", _pack("split", parts), read, first=first, turns=1, says=_unread)
 
 
 def _sample(context: Context) -> str:

@@ -70,15 +70,15 @@ def first_look(question: str) -> str:
     return f"steps.look({', '.join(map(repr, (question, *names(question))))})"
 
 
-def at_once(question: str) -> str:
+def at_once(question: str, *, hops: bool = False) -> str:
     """The cell that reads the lines about what a question names, or about each of the things
-    that it lists; empty: it names none."""
+    that it lists; empty: it names none. `hops`: what it comes to may be only on the way."""
     listed, named = enumerated(question), names(question)
     if listed:
         return f"steps.each({', '.join(map(repr, listed))})"
     if not named or asked(question) == "list":
         return ""
-    return f"steps.read({', '.join(map(repr, named))})"
+    return f"steps.{'begin' if hops else 'read'}({', '.join(map(repr, named))})"
 
 
 def read(text: str) -> Reply:
@@ -92,14 +92,13 @@ def read(text: str) -> Reply:
 
 
 def split(text: str, question: str) -> Reply:
-    """The cell that answers the simple questions into which a reply has split one; of a question
-    that is simple, the cell that does so at once. There is none for one that asks for a list."""
+    """The cell that answers the simple questions into which a reply has split one, or that one,
+    if it is simple. There is none for one that asks for a list."""
     parts = _NUMBERED.findall(text)
-    if len(parts) > 1:
-        return Reply((f"steps.trace({', '.join(map(repr, parts))})",))
-    if asked(question) == "list":
+    if len(parts) < 2 and asked(question) == "list":
         return Reply(hint=_WRITE)
-    return Reply((at_once(question) or f"steps.trace({question!r})",))
+    asks = parts if len(parts) > 1 else [question]
+    return Reply((f"steps.trace({', '.join(map(repr, asks))})",))
 
 
 def said(text: str) -> str:

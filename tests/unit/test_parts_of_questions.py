@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from unspool.engine.strategies.hops import (
     EARLIER,
     LONGEST_PASSAGE,
+    answered,
     by_words,
     in_order,
     in_paragraphs,
@@ -64,6 +65,8 @@ PARAGRAPH = (
             ["Who is king of the same country as Korsnes?", "What is the country?"],
             ["What is the country of Korsnes?", "Who is king of #1?"],
         ),
+        ("Who mended #12?", ["Who mended #12?"], ["Who mended #12?"]),
+        ("Who mended #12?", ["What is #12?", "Who mended #1?"], ["What is #12?", "Who mended #1?"]),
         (FERRY, [], [FERRY]),
         (FERRY, [FERRY], [FERRY]),
     ],
@@ -87,6 +90,10 @@ def test_no_part_asks_for_an_answer_that_is_not_yet_known(question: str, parts: 
     assert ordered
     for place, part in enumerate(ordered):
         assert all(0 < int(number) <= place for number in EARLIER.findall(part))
+
+
+def test_answers_stand_in_the_place_of_their_numbers_and_other_numbers_stay() -> None:
+    assert answered("Is #2 in #1, of #12?", ["Vik", r"a\1 #1"]) == r"Is a\1 #1 in Vik, of #12?"
 
 
 @pytest.mark.parametrize(

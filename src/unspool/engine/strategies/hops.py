@@ -12,6 +12,7 @@ from typing import Any
 
 from unspool.engine.strategies.chosen import LONG
 from unspool.engine.strategies.conditions import standing
+from unspool.engine.strategies.lines import unplaced
 from unspool.engine.strategies.operations import Steps
 from unspool.engine.strategies.questions import COMMON, DATE, names
 
@@ -27,7 +28,7 @@ MOST_AT_ONCE = 3_000
 """Characters that are read for a question before it is split."""
 SHORT = 2
 """Letters of words like `of`."""
-EARLIER = re.compile(r"#(\d+)")
+EARLIER = re.compile(r"#(\d{1,4})(?!\d)")
 """The answer to an earlier question."""
 POINTED = re.compile(r"\b(?:this|that|these|those) [a-z]+")
 """What may be meant by an earlier answer, where none is named."""
@@ -51,7 +52,7 @@ class Traced(Steps):
         if not said:
             return
         first = [line for line in self._shown if has(line, said) and has(line, *named)]
-        wanted = content(self._question) - telling(" ".join(first or self._shown))
+        wanted = content(self._question) - telling(" ".join(map(unplaced, first or self._shown)))
         self._leads_on = bool(first and wanted) and self._tells_of(said, wanted)
         if self._leads_on or 2 * len(wanted) >= len(content(self._question)):
             self._held = said
@@ -80,7 +81,7 @@ class Traced(Steps):
         known: list[str] = []
         told: list[str] = []
         for one in in_order(self._question, questions):
-            asked = EARLIER.sub(lambda found: said[int(found[1]) - 1], one)
+            asked = answered(one, said)
             alone = bool(said) and asked == one
             meant = [answer for answer in said if alone or answer in asked]
             passages = self._passages(asked, meant)
@@ -105,7 +106,7 @@ class Traced(Steps):
         if self._held in ("", *said):
             return said[-1]
         wanted = content(self._question)
-        held = len(wanted & words_with([self._held], self._shown))
+        held = len(wanted & words_with([self._held], map(unplaced, self._shown)))
         return self._held if held >= len(wanted & words_with(said, told)) else said[-1]
 
     def _passages(self, question: str, meant: Sequence[str]) -> list[str]:
@@ -144,14 +145,25 @@ def in_order(question: str, parts: Sequence[str]) -> list[str]:
     parts = [one.strip() for one in parts if one.strip()] or [question]
     if len(parts) > 1 and _is_whole(parts[0], question):
         return _described(question, parts[1:])
-    return [_of_earlier(part, place) for place, part in enumerate(parts)]
+    own = EARLIER.findall(question)
+    return [_of_earlier(part, place, own) for place, part in enumerate(parts)]
 
 
-def _of_earlier(part: str, place: int) -> str:
+def _of_earlier(part: str, place: int, own: Sequence[str]) -> str:
     last = f"#{place}" if place else ""
     if place and not EARLIER.search(part):
         return POINTED.sub(last, part, count=1)
-    return EARLIER.sub(lambda found: found[0] if 0 < int(found[1]) <= place else last, part)
+
+    def meant(found: re.Match[str]) -> str:
+        return found[0] if found[1] in own or 0 < int(found[1]) <= place else last
+
+    return EARLIER.sub(meant, part)
+
+
+def answered(question: str, said: Sequence[str]) -> str:
+    """A question with earlier answers in the place of their numbers; other numbers are its own."""
+    named = {str(number): answer for number, answer in enumerate(said, 1)}
+    return EARLIER.sub(lambda found: named.get(found[1], found[0]), question)
 
 
 def _is_whole(part: str, question: str) -> bool:
@@ -196,12 +208,20 @@ def _densest(text: str, words: Sequence[str]) -> str:
         return text
     wanted = telling(" ".join(words))
     sentences = re.split(r"(?<=[.!?])\s+", text)
-    runs = []
-    for first in range(len(sentences)):
-        lengths = itertools.accumulate(len(one) + 1 for one in sentences[first:])
-        taken = sum(length <= LONGEST_PASSAGE for length in lengths)
-        runs.append(" ".join(sentences[first : first + max(1, taken)])[:LONGEST_PASSAGE])
-    return max(runs, key=lambda run: len(wanted & telling(run)))
+    told = [wanted & telling(one) for one in sentences]
+    times: collections.Counter[str] = collections.Counter()
+    first, length, best, most = 0, 0, slice(0, 1), -1
+    for last, one in enumerate(sentences):
+        times.update(told[last])
+        length += len(one) + 1
+        while length > LONGEST_PASSAGE and first < last:
+            times.subtract(told[first])
+            length -= len(sentences[first]) + 1
+            first += 1
+        number = sum(map(bool, times.values()))
+        if number > most:
+            best, most = slice(first, last + 1), number
+    return " ".join(sentences[best])[:LONGEST_PASSAGE]
 
 
 def by_words(text: str, passages: Iterable[str]) -> list[str]:

@@ -121,8 +121,8 @@ def test_what_was_read_at_once_is_the_answer_where_parts_come_to_nothing_better(
     known: Known, last: str
 ) -> None:
     known()
-    question = "What is the proper home address of Maria15 Lund?"
-    parts = "1. What is Maria15 Lund about?\n2. What is the proper home address of #1?"
+    question = "What is the only proper postal home address of Maria15 Lund?"
+    parts = "1. What is Maria15 Lund about?\n2. What is the home address of #1?"
     said = {question: "Viknes", "Lund about?": "bees", "address of bees": last}
     result, server = hop([parts], said, question=question)
     assert ways(result, "guided") == "Viknes"
@@ -177,7 +177,7 @@ def test_a_question_that_names_nothing_is_split_at_once(known: Known) -> None:
     [
         (QUESTION, TEXT.replace(". ", ".\n"), {}),
         (QUESTION, TEXT, {"max_depth": 0}),
-        (QUESTION, TEXT, {"limits": Limits(turns=2)}),
+        (QUESTION, TEXT, {"limits": Limits(turns=1)}),
         ("How many ferries did Keeper15 Lie build?", TEXT, {}),
         ("Who built each of the ferries?", TEXT, {}),
     ],
@@ -215,6 +215,29 @@ def test_a_run_that_was_cut_short_between_two_parts_pays_for_none_of_them_twice(
         assert len(server.requests) == 4
     again = RLM.replay(result.run_id, journal=journal)
     assert ways(again, "guided") == "Keeper15 Lie"
+
+
+def test_a_question_that_goes_on_from_another_is_not_split(known: Known) -> None:
+    known()
+
+    def script(request: ChatRequest) -> str:
+        if asked(request):
+            return reads({"Maria15 Lund born": "Viknes"})(request)
+        assert "Viknes" in str(request.body), "what was said before"
+        return json.dumps({"do": "answer", "text": "Aurora 15"})
+
+    with ScriptedServer(script, api_key=KEY) as server:
+        rlm = RLM("root", base_url=server.base_url, api_key=KEY, mode="guided")
+        with rlm.session(TEXT) as session:
+            session.ask("Where was Maria15 Lund born?")
+            result = session.ask("What is its ferry called?")
+    assert ways(result, "guided") == "Aurora 15"
+
+
+def test_a_reply_that_asks_nothing_leaves_what_is_held(known: Known) -> None:
+    known()
+    result, _ = hop(["1. ?\n2. ?"], {QUESTION: "Viknes"})
+    assert result.turns[1].observations[-1].error == ""
 
 
 def test_what_was_said_stays_said_at_a_limit(known: Known) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import pytest
@@ -65,8 +64,17 @@ PARAGRAPH = (
             ["Who is king of the same country as Korsnes?", "What is the country?"],
             ["What is the country of Korsnes?", "Who is king of #1?"],
         ),
-        ("Who mended #12?", ["Who mended #12?"], ["Who mended #12?"]),
-        ("Who mended #12?", ["What is #12?", "Who mended #1?"], ["What is #12?", "Who mended #1?"]),
+        (
+            FERRY,
+            ["What is the town where Ada Lund was born?", "What is the ferry that ran to #1?"],
+            ["What is the town where Ada Lund was born?", "What is the ferry that ran to #1?"],
+        ),
+        (
+            "When did the builder of the old ferry die?",
+            ["Who was the builder of the old ferry that did die?", "When did #1 die?"],
+            ["Who was the builder of the old ferry that did die?", "When did #1 die?"],
+        ),
+        ("Who?", ["Who?", "What?"], ["Who?", "What?"]),
         (FERRY, [], [FERRY]),
         (FERRY, [FERRY], [FERRY]),
     ],
@@ -92,27 +100,30 @@ def test_no_part_asks_for_an_answer_that_is_not_yet_known(question: str, parts: 
         assert all(0 < int(number) <= place for number in EARLIER.findall(part))
 
 
-def test_answers_stand_in_the_place_of_their_numbers_and_other_numbers_stay() -> None:
-    assert answered("Is #2 in #1, of #12?", ["Vik", r"a\1 #1"]) == r"Is a\1 #1 in Vik, of #12?"
+def test_answers_stand_in_the_place_of_their_numbers() -> None:
+    assert answered("Is #2 in #1?", ["Vik", r"a\1 #1"]) == r"Is a\1 #1 in Vik?"
+
+
+SPLIT = "1. Where was Ada Lund born?\n2. Who built the ferry of #1?"
 
 
 @pytest.mark.parametrize(
-    ("reply", "cell"),
+    "reply",
     [
-        ("1. Where was Ada Lund born?\n2) Who built the ferry of #1?", "Where was Ada Lund born?"),
-        ("It takes two:\n 1. Where was Ada Lund born?\n 2. Who built it?\nSo.", "Who built it?"),
+        SPLIT,
+        "It takes two:\n  1) **Where was Ada Lund born?**\n  2) Who built the ferry of #1?  \nSo.",
+        f"{SPLIT}\n\nWho is king of Vik?\n1. What is Vik?\n2. Who is king of #1?",
+        f"<think>\n1. maybe\n2. so\n3. no\n</think>\n{SPLIT}\n1.5 miles\n3.\nWho?",
     ],
 )
-def test_numbered_lines_are_the_parts_of_a_question(reply: str, cell: str) -> None:
-    [code] = split(reply, FERRY).cells
-    assert code.startswith("steps.trace('")
-    assert repr(cell) in code
+def test_the_first_numbered_lines_are_the_parts_of_a_question(reply: str) -> None:
+    parts = "'Where was Ada Lund born?', 'Who built the ferry of #1?'"
+    assert split(reply, FERRY).cells == (f"steps.trace({parts})",)
 
 
 @pytest.mark.parametrize("reply", ["", "Halvard Lie", "1. Who built the ferry?", "1.", "- Who?"])
 def test_a_question_that_is_not_split_is_its_only_part(reply: str) -> None:
     assert split(reply, FERRY).cells == (f"steps.trace({FERRY!r})",)
-    assert not split(reply, "Which ferries are late?").cells, "a list is not read like this"
 
 
 def found(text: str, line: str, words: str = "ferry") -> str:
@@ -143,20 +154,24 @@ def test_of_a_long_paragraph_the_sentences_with_the_words_are_taken() -> None:
     assert len(taken) <= LONGEST_PASSAGE
 
 
-@given(
-    st.lists(st.text("ab .!#\t", max_size=200), min_size=1, max_size=12),
-    st.data(),
-)
-def test_a_passage_is_of_the_text_and_has_words_of_its_line(
-    lines: list[str], data: st.DataObject
-) -> None:
+@given(st.lists(st.text("ab .!#\t", min_size=1, max_size=200), min_size=1, max_size=12), st.data())
+def test_a_passage_is_of_the_text_and_has_its_line(lines: list[str], data: st.DataObject) -> None:
     text = "\n".join(lines)
     at = data.draw(st.integers(0, len(lines) - 1))
     start = sum(len(line) + 1 for line in lines[:at])
     taken = passage(text, start, start + len(lines[at]), ["ab"])
-    assert len(taken) <= max(LONGEST_PASSAGE, 0)
-    squeezed = re.sub(r"\s", "", text)
-    assert all(re.sub(r"\s", "", part) in squeezed for part in taken.split("\n"))
+    assert len(taken) <= LONGEST_PASSAGE
+    assert lines[at].strip() in taken or len(text) > LONGEST_PASSAGE
+    assert all(part in text for part in taken.split("\n"))
+
+
+@pytest.mark.parametrize("mark", [".[1] ", '." ', ".) ", " "])
+def test_the_last_sentence_of_a_long_paragraph_is_found_whatever_ends_the_others(
+    mark: str,
+) -> None:
+    long = mark.join(f"Nobody saw mill number {n}" for n in range(200))
+    text = f"{long}. It was built by Halvard Lie"
+    assert "Halvard" in found(text, text, "built by")
 
 
 def test_words_that_few_passages_have_count_for_more() -> None:
@@ -175,7 +190,12 @@ def test_no_passage_is_lost_by_putting_them_in_order(text: str, passages: list[s
     [
         ("\n\n".join([PARAGRAPH] * 4), True),
         (f"# Ferries\n\n{PARAGRAPH}\n\n## Mills\n\n{PARAGRAPH}", True),
-        ("\n".join(f"2024-05-{n} INFO the ferry is late. It waits. Ok." for n in range(30)), False),
+        ("\n".join(f"2024-05-{n} INFO {PARAGRAPH}" for n in range(30)), False),
+        ("\n".join(f"[10:{n}] Anna: {PARAGRAPH}" for n in range(30)), False),
+        ("\n".join(f'{{"id": {n}, "text": "{PARAGRAPH}"}}' for n in range(30)), False),
+        ("\n".join(f'{n},"{PARAGRAPH}"' for n in range(30)), False),
+        ("\n".join([PARAGRAPH[:150]] * 30), False),
+        (f"Паром был построен. Он плыл долго. {'Он вёз людей через море. ' * 9}", True),
         ("\n".join(["so that the ferry was", "late again. And then it", "sank."] * 30), False),
         ("x = [" + "1.5, " * 100 + "]", False),
         ("", False),
@@ -191,7 +211,17 @@ def test_prose_is_told_from_logs_code_and_wrapped_lines(sample: str, prose: bool
         (FERRY, True),
         ("What is the ferry called?", True),
         ("How many ferries are there?", False),
-        ("Which ferries are late?", True),
+        ("Besides this one, which ferry is late?", True),
+        ("The ferry of Vik is named after whom?", True),
+        ("who built the ferry", True),
+        ("There is a town with a ferry. Who built it?", True),
+        ("Which ferries are late?", False),
+        ("Is the ferry older than the one which sank?", False),
+        ("How did the ferry sink, when she did?", False),
+        ("What is this text about?", False),
+        ("Write a short poem about the ferry.", False),
+        ("Summarize this book.", False),
+        ("Who mended pump #1?", False),
         ("List the ferries that are late.", False),
         ("Who keeps every ferry?", False),
         ("What is the colour of each of these: Aurora, Vega and Nor?", False),
@@ -213,6 +243,9 @@ def test_what_is_answered_in_a_few_words_is_told_from_lists_and_numbers(
         ("Vik", "Where was Ada Lund born?", True),
         ("3 May 1874", "When was Ada Lund born?", True),
         ("1874", "What is the number of the house?", True),
+        ("1500", "What is the population of the town where she was born?", True),
+        ("315", "What is the country code of Vik?", True),
+        ("3 May 1874", "On what day was the church opened where she was born?", True),
     ],
 )
 def test_a_date_is_no_person_and_no_place(said: str, question: str, right: bool) -> None:

@@ -7,7 +7,7 @@ import collections
 import itertools
 import math
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any
 
 from unspool.engine.strategies.chosen import LONG
@@ -24,15 +24,22 @@ WRAPPED = 150
 """Characters up to which a line may be a heading, or part of a paragraph."""
 ALL_OF_IT = 0.9
 """Of the words of a question: a part that has so many is no simpler."""
+FAR = 5
+"""Words of a question that stand elsewhere, from which its answer may do so too."""
 MOST_AT_ONCE = 3_000
 """Characters that are read for a question before it is split."""
 SHORT = 2
 """Letters of words like `of`."""
 EARLIER = re.compile(r"#(\d{1,4})(?!\d)")
 """The answer to an earlier question."""
-POINTED = re.compile(r"\b(?:this|that|these|those) [a-z]+")
+POINTED = re.compile(r"\b(of|in|to|from|by|for|at|on|with|is|was|did|does) (?:this|that) [a-z]+")
 """What may be meant by an earlier answer, where none is named."""
-SENTENCE_END = re.compile(r"[a-z\d)\"'”][.!?][\"')\]]*(?=\s+[A-Z\"'“(\d]|\s*$)")
+SENTENCE_END = re.compile(r"[.!?](?:[\"'”’)\]]|\[\d+\])*\s+")
+PROSE_END = re.compile(r"[\w)\"'”][.!?][\"'”’)\]]*(?=\s+[^\Wa-z_]|\s+[\"'“(]|\s*$)")
+RECORD = re.compile(r"\s*(?:[\[{(<]|\w+[=:\t]|\d+[-:/.,;|\t]|INSERT\b)")
+"""How a line of a log, a table, a chat or of data begins."""
+PIECE = 400
+"""Characters of what is taken for a sentence, at most."""
 UNNAMED = re.compile(r"(?:what|who|which) (?:is|was|are|were) (?:the|this|that) ([\w -]+)\?", re.I)
 """A question for what another describes."""
 
@@ -46,7 +53,7 @@ class Traced(Steps):
 
     def begin(self, *named: str) -> None:
         """Reads what the question names, if that is short, and ends as `read` does, unless that
-        may be only on the way: of the question's words, most do not stand where it was found,
+        may be only on the way: of the question's words, many do not stand where it was found,
         or stand where else the text tells of a name that it came to. That is shown and held."""
         said = self._read(named, MOST_AT_ONCE)
         if not said:
@@ -54,7 +61,8 @@ class Traced(Steps):
         first = [line for line in self._shown if has(line, said) and has(line, *named)]
         wanted = content(self._question) - telling(" ".join(map(unplaced, first or self._shown)))
         self._leads_on = bool(first and wanted) and self._tells_of(said, wanted)
-        if self._leads_on or 2 * len(wanted) >= len(content(self._question)):
+        most = max(FAR, len(content(self._question)) / 2)
+        if self._leads_on or len(wanted) >= most:
             self._held = said
             self._tell(f"{said}?")
         else:
@@ -83,7 +91,7 @@ class Traced(Steps):
         for one in in_order(self._question, questions):
             asked = answered(one, said)
             alone = bool(said) and asked == one
-            meant = [answer for answer in said if alone or answer in asked]
+            meant = said if alone else [said[int(number) - 1] for number in EARLIER.findall(one)]
             passages = self._passages(asked, meant)
             told += passages
             if alone:  # the words of the whole question tell how this belongs to the rest
@@ -114,7 +122,7 @@ class Traced(Steps):
         question it is read best. Where some have the names of it, those alone."""
         text = " ".join([question, *meant])
         words = re.findall(r"\w[\w.:/'-]*", text)
-        found = self._search(words, NEAREST, spans=True, around=AROUND)
+        found = self._search(words, NEAREST, spans=True, around=AROUND) if words else []
         around = dict.fromkeys(
             passage(text, min(start, AROUND), min(start, AROUND) + end - start, words)
             for start, end, _, text in found
@@ -134,7 +142,7 @@ def has(text: str, *names: str) -> bool:
 
 def words_with(names: Sequence[str], texts: Iterable[str]) -> set[str]:
     """The words of those sentences of some texts that have one of some names."""
-    sentences = itertools.chain.from_iterable(re.split(r"(?<=[.!?])\s+|\n", one) for one in texts)
+    sentences = itertools.chain.from_iterable(map(_sentences, texts))
     return telling(" ".join(one for one in sentences if has(one, *names)))
 
 
@@ -143,32 +151,26 @@ def in_order(question: str, parts: Sequence[str]) -> list[str]:
     `#2`, and none a later one. Where the first of them is the whole question, those for what it
     describes come before it."""
     parts = [one.strip() for one in parts if one.strip()] or [question]
-    if len(parts) > 1 and _is_whole(parts[0], question):
+    if _is_whole(parts[0], question) and not any(map(EARLIER.search, parts)):
         return _described(question, parts[1:])
-    own = EARLIER.findall(question)
-    return [_of_earlier(part, place, own) for place, part in enumerate(parts)]
+    return [_of_earlier(part, place) for place, part in enumerate(parts)]
 
 
-def _of_earlier(part: str, place: int, own: Sequence[str]) -> str:
+def _of_earlier(part: str, place: int) -> str:
     last = f"#{place}" if place else ""
     if place and not EARLIER.search(part):
-        return POINTED.sub(last, part, count=1)
-
-    def meant(found: re.Match[str]) -> str:
-        return found[0] if found[1] in own or 0 < int(found[1]) <= place else last
-
-    return EARLIER.sub(meant, part)
+        return POINTED.sub(rf"\1 {last}", part, count=1)
+    return EARLIER.sub(lambda found: found[0] if 0 < int(found[1]) <= place else last, part)
 
 
 def answered(question: str, said: Sequence[str]) -> str:
-    """A question with earlier answers in the place of their numbers; other numbers are its own."""
-    named = {str(number): answer for number, answer in enumerate(said, 1)}
-    return EARLIER.sub(lambda found: named.get(found[1], found[0]), question)
+    """A question with earlier answers in the place of their numbers."""
+    return EARLIER.sub(lambda found: said[int(found[1]) - 1], question)
 
 
 def _is_whole(part: str, question: str) -> bool:
     words = telling(question)
-    return len(words & telling(part)) >= ALL_OF_IT * len(words)
+    return bool(words) and len(words & telling(part)) >= ALL_OF_IT * len(words)
 
 
 def _described(question: str, parts: Iterable[str]) -> list[str]:
@@ -207,21 +209,29 @@ def _densest(text: str, words: Sequence[str]) -> str:
     if len(text) <= LONGEST_PASSAGE:
         return text
     wanted = telling(" ".join(words))
-    sentences = re.split(r"(?<=[.!?])\s+", text)
+    sentences = list(_sentences(text))
     told = [wanted & telling(one) for one in sentences]
     times: collections.Counter[str] = collections.Counter()
     first, length, best, most = 0, 0, slice(0, 1), -1
     for last, one in enumerate(sentences):
         times.update(told[last])
-        length += len(one) + 1
+        length += len(one)
         while length > LONGEST_PASSAGE and first < last:
             times.subtract(told[first])
-            length -= len(sentences[first]) + 1
+            length -= len(sentences[first])
             first += 1
         number = sum(map(bool, times.values()))
         if number > most:
             best, most = slice(first, last + 1), number
-    return " ".join(sentences[best])[:LONGEST_PASSAGE]
+    return "".join(sentences[best]).strip()
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """The sentences of a text with what separates them, long ones in pieces."""
+    start = 0
+    for end in [*(found.end() for found in SENTENCE_END.finditer(text)), len(text)]:
+        yield from (text[at : min(at + PIECE, end)] for at in range(start, end, PIECE))
+        start = end
 
 
 def by_words(text: str, passages: Iterable[str]) -> list[str]:
@@ -245,7 +255,9 @@ def content(text: str) -> set[str]:
 
 
 def in_paragraphs(sample: str) -> bool:
-    """Whether a text is mostly prose of which each paragraph is one line."""
+    """Whether a text is mostly prose of which each paragraph is one line: a long one with
+    several sentences, that does not begin like a record."""
     lines = sample.splitlines()
-    prose = (line for line in lines if len(line) > WRAPPED and len(SENTENCE_END.findall(line)) > 1)
+    long = (line for line in lines if len(line) > WRAPPED and not RECORD.match(line))
+    prose = (line for line in long if len(PROSE_END.findall(line)) > 1)
     return 2 * sum(map(len, prose)) > sum(map(len, lines))

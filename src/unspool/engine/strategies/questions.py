@@ -49,16 +49,24 @@ _THINGS = (
 )
 _IDS = r"(?<![\w-])(?=[\w-]*[^\W\d])\w+(?:[-_]\w+)+|(?<![\w-])(?=[A-Z]*\d)[A-Z\d]{4,}(?!-?\w)"
 WHO = re.compile(r"^(?:by |to |with |for )?who(?:m|se)?\b|^what (?:is|was) the name of", re.I)
+PERSON = re.compile(r"^(?:by |to |with |for )?who(?:m|se)?\b", re.I)
 PLACE = re.compile(
-    r"\bwhere\b|\b(?:what|which)(?: (?:is|was) the)?(?: [a-z]+)?"
+    r"^(?:(?:in|at|from|to|on|of) )?(?:where\b|(?:what|which)(?: (?:is|was) the)?(?: [a-z]+)?"
     r" (?:place|birth ?place|town|city|village|county|country|state|region|continent|district"
-    r"|province)\b",
+    r"|province)(?= (?:is|was|did|does|do|has|had|of|in|where|that|which)\b|[?,]|$))",
     re.I,
 )
 DATE = re.compile(
     r"(?:\d{1,2} )?(?:January|February|March|April|May|June|July|August|September|October|November"
     r"|December)\b[\d ,]*|\d{3,4}"
 )
+_WH = r"\b(?:who|whom|whose|what|which|where|when)\b"
+ASKING = rf"^(?:[a-z]+ )?{_WH}|{_WH}.*\?$"
+NOT_TOLD = (
+    r"^(?:is|are|was|were|does?|did|has|have|had|can|could|will|would|should|how|why)\b"
+    r"|\b(?:this|the) (?:text|book|document|story|article|file)\b"
+)
+"""Of a question for what a text does not say in a few words."""
 COMMON = frozenset(
     "about all and any are been but can did does for from had has have her him his how into its not"
     " our out per she that the their them there these they this those was were what when where"
@@ -84,11 +92,12 @@ def asked(question: str) -> str:
 
 
 def one_answer(question: str) -> bool:
-    """Whether it may be told in a few words of a text what a question asks for: nothing is
-    counted, and neither all of something wanted nor something of each of several."""
-    listed = r"\b(?:all|every|each|list|leave out|leaving out)\b"
-    several = enumerated(question) or re.search(listed, question, re.I)
-    return asked(question) != "number" and not several
+    """Whether a question asks who, what, where or when, which may be told in a few words of a
+    text: not whether or why, nor for a number, a list or something of each of several."""
+    last = re.split(r"(?<=[.!?])\s+", question.strip())[-1]
+    if not re.search(ASKING, last, re.I) or re.search(NOT_TOLD, last, re.I) or "#" in question:
+        return False
+    return asked(question) == "text" and not (overview(question) or enumerated(question))
 
 
 def things(question: str) -> list[str]:
@@ -162,7 +171,7 @@ def suits(said: str, question: str) -> bool:
     asks who, and no date where it asks for that or for a place."""
     if FIGURES.search(question):
         return any(map(str.isdigit, said))
-    if DATE.fullmatch(said) and (WHO.search(question) or PLACE.search(question)):
+    if DATE.fullmatch(said) and (PERSON.search(question) or PLACE.search(question)):
         return False
     return any(map(str.isupper, said)) or not WHO.search(question)
 

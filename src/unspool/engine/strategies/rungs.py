@@ -30,8 +30,6 @@ CHARS_PER_TOKEN = 3
 """On the safe side, where it is to fit."""
 SAMPLED, SAMPLED_CHARS = 20, 1_000
 """Of a list of texts, and of each of them, to see how they are written."""
-HOPS = 2
-"""Turns before those of a model that chooses steps, where a question is split."""
 READ_SHARE = 0.75
 """Of what a model reads well, for a text that it is to read at once."""
 
@@ -156,7 +154,7 @@ def _direct(spec: RunSpec, context: Context, parts: Parts) -> Rung:
 
 def _guided(spec: RunSpec, context: Context, parts: Parts) -> list[Rung]:
     asks, calls = asked(spec.question), spec.max_depth > spec.depth
-    hops = calls and spec.limits.turns > HOPS and _of_hops(spec.question, context)
+    hops = calls and _of_hops(spec, context)
     begin, at_once = steps.operations(calls=calls), steps.at_once(spec.question, hops=hops)
     chosen = Rung(
         "guided",
@@ -176,9 +174,10 @@ def _guided(spec: RunSpec, context: Context, parts: Parts) -> list[Rung]:
     return [*first, *split, chosen]
 
 
-def _of_hops(question: str, context: Context) -> bool:
-    """Whether a question may be one of several steps over prose."""
-    return one_answer(question) and in_paragraphs(_sample(context))
+def _of_hops(spec: RunSpec, context: Context) -> bool:
+    """Whether a question may be one of several steps over prose. What one means that goes on
+    from earlier ones is not in it."""
+    return not spec.earlier and in_paragraphs(_sample(context)) and one_answer(spec.question)
 
 
 def _split(question: str, first: tuple[str, ...], parts: Parts) -> Rung:

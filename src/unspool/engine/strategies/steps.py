@@ -41,7 +41,7 @@ _PLACED = re.compile(r"\[[^\]]*\d\] ")
 """How lines of the text begin, where they are shown."""
 _BEGUN = re.compile(r"\s*(?:```\w*\s*)?\{\s*\"do\"")
 """A step that was cut off."""
-_NUMBERED = re.compile(r"^\s*\d+[.)]\s*(\S.*?)\s*$", re.M)
+_NUMBERED = re.compile(r"^[ \t]*(\d+)[.)][ \t]+(\S.*?)[ \t]*$", re.M)
 """The questions into which one was split."""
 _WRITE = 'Nothing was done: write one step as JSON, like {"do": "look", "for": "..."}.'
 
@@ -93,10 +93,10 @@ def read(text: str) -> Reply:
 
 def split(text: str, question: str) -> Reply:
     """The cell that answers the simple questions into which a reply has split one, or that one,
-    if it is simple. There is none for one that asks for a list."""
-    parts = _NUMBERED.findall(text)
-    if len(parts) < 2 and asked(question) == "list":
-        return Reply(hint=_WRITE)
+    if it is simple. What a reply goes on with behind them is none of them."""
+    lines = _NUMBERED.findall(text.rpartition("</think>")[2])
+    numbered = ((int(number), one.strip("*_ ")) for number, one in lines)
+    parts = [one for place, (number, one) in enumerate(numbered, 1) if number == place]
     asks = parts if len(parts) > 1 else [question]
     return Reply((f"steps.trace({', '.join(map(repr, asks))})",))
 

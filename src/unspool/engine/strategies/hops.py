@@ -73,7 +73,8 @@ class Traced(Steps):
         """Whether the text tells of a name, in half of some words."""
         if DATE.fullmatch(name) or not any(map(str.isupper, name)):
             return False
-        found = [one for one in self._passages(" ".join(sorted(wanted)), [name]) if has(one, name)]
+        words = (word for word in re.findall(r"\w+", self._question) if telling(word) & wanted)
+        found = [one for one in self._passages(" ".join(words), [name]) if has(one, name)]
         return any(2 * len(wanted & telling(one)) >= len(wanted) for one in found)
 
     def trace(self, *questions: str) -> None:

@@ -59,10 +59,10 @@ class Traced(Steps):
         if not said:
             return
         first = [line for line in self._shown if has(line, said) and has(line, *named)]
-        wanted = content(self._question) - telling(" ".join(map(unplaced, first or self._shown)))
+        asked = content(self._question)
+        wanted = asked - telling(" ".join(map(unplaced, first or self._shown)))
         self._leads_on = bool(first and wanted) and self._tells_of(said, wanted)
-        most = max(FAR, len(content(self._question)) / 2)
-        if self._leads_on or len(wanted) >= most:
+        if self._leads_on or len(wanted) >= max(FAR, len(asked) / 2):
             self._held = said
             self._tell(f"{said}?")
         else:
@@ -133,7 +133,7 @@ class Traced(Steps):
         having = {one: sum(bool(name.search(one)) for name in named) for one in nearest}
         if any(having.values()):
             nearest = sorted(filter(having.__getitem__, nearest), key=lambda one: -having[one])
-        return nearest[PASSAGES - 1 :: -1] if len(nearest) >= PASSAGES else nearest[::-1]
+        return nearest[:PASSAGES][::-1]
 
 
 def has(text: str, *names: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from unspool.context.source import Context
@@ -177,13 +178,11 @@ def _guided(spec: RunSpec, context: Context, parts: Parts) -> list[Rung]:
 def _of_hops(spec: RunSpec, context: Context) -> bool:
     """Whether a question may be one of several steps over prose. What one means that goes on
     from earlier ones is not in it."""
-    return not spec.earlier and in_paragraphs(_sample(context)) and one_answer(spec.question)
+    return not spec.earlier and one_answer(spec.question) and in_paragraphs(_sample(context))
 
 
 def _split(question: str, first: tuple[str, ...], parts: Parts) -> Rung:
-    def read(reply: str) -> Reply:
-        return steps.split(reply, question)
-
+    read = partial(steps.split, question=question)
     return Rung("guided", _pack("split", parts), read, first=first, turns=1, says=_unread)
 
 

@@ -564,6 +564,33 @@ def test_of_a_line_what_belongs_to_it_is_read_and_no_more(
     assert shown in next(one.last for one in server.requests if READ in one.last)
 
 
+@pytest.mark.parametrize(
+    ("line", "about"),
+    [
+        ("The inn was left to Mina Brun. It was Olga Holm who treated Farouk Li.", "It was Olga"),
+        ("Mina Brun had an inn. Farouk Li was ill in it. Olga Holm treated him.", "Farouk"),
+        ("Mina Brun had the inn. Here is Olga Holm. She treated Farouk Li.", "Here is Olga"),
+    ],
+)
+def test_what_is_read_of_another_than_the_question_names_is_read_again(
+    known: Known, line: str, about: str
+) -> None:
+    known()
+
+    def sub(request: ChatRequest) -> str:
+        if "Mina" in request.last:
+            return "Mina Brun"
+        assert f"Text:\n{about}" in request.last, "only the sentences about him"
+        assert line.endswith(request.last.split("Text:\n")[1].split("\n")[0])
+        return "Olga Holm"
+
+    result, server = solve(
+        [], f"{line}\n" + LOG, question="Who treated Farouk Li?", mode="guided", sub=sub
+    )
+    assert ways(result, "guided") == "Olga Holm"
+    assert len(server.requests) == 2
+
+
 def test_what_repeats_the_question_or_has_no_figures_is_chosen_anew(known: Known) -> None:
     known()
     text = "Halvard Lie saw to the lamp of Korsnes until 4 June 1874.\n" + LOG

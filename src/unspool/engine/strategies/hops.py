@@ -14,7 +14,7 @@ from unspool.engine.strategies.chosen import LONG
 from unspool.engine.strategies.conditions import standing
 from unspool.engine.strategies.lines import unplaced
 from unspool.engine.strategies.operations import Steps
-from unspool.engine.strategies.questions import COMMON, DATE, names
+from unspool.engine.strategies.questions import COMMON, DATE, names, sentences
 
 PASSAGES, NEAREST = 3, 16
 """Passages that are read for one question, and those of which they are chosen."""
@@ -34,7 +34,6 @@ EARLIER = re.compile(r"#(\d{1,4})(?!\d)")
 """The answer to an earlier question."""
 POINTED = re.compile(r"\b(of|in|to|from|by|for|at|on|with|is|was|did|does) (?:this|that) [a-z]+")
 """What may be meant by an earlier answer, where none is named."""
-SENTENCE_END = re.compile(r"[.!?](?:[\"'”’)\]]|\[\d+\])*\s+")
 PROSE_END = re.compile(r"[\w)\"'”][.!?][\"'”’)\]]*(?=\s+[^\Wa-z_]|\s+[\"'“(]|\s*$)")
 RECORD = re.compile(r"\s*(?:[\[{(<]|\w+[=:\t]|\d+[-:/.,;|\t]|INSERT\b)")
 """How a line of a log, a table, a chat or of data begins."""
@@ -143,8 +142,8 @@ def has(text: str, *names: str) -> bool:
 
 def words_with(names: Sequence[str], texts: Iterable[str]) -> set[str]:
     """The words of those sentences of some texts that have one of some names."""
-    sentences = itertools.chain.from_iterable(map(_sentences, texts))
-    return telling(" ".join(one for one in sentences if has(one, *names)))
+    told = itertools.chain.from_iterable(map(_sentences, texts))
+    return telling(" ".join(one for one in told if has(one, *names)))
 
 
 def in_order(question: str, parts: Sequence[str]) -> list[str]:
@@ -210,29 +209,27 @@ def _densest(text: str, words: Sequence[str]) -> str:
     if len(text) <= LONGEST_PASSAGE:
         return text
     wanted = telling(" ".join(words))
-    sentences = list(_sentences(text))
-    told = [wanted & telling(one) for one in sentences]
+    pieces = list(_sentences(text))
+    told = [wanted & telling(one) for one in pieces]
     times: collections.Counter[str] = collections.Counter()
     first, length, best, most = 0, 0, slice(0, 1), -1
-    for last, one in enumerate(sentences):
+    for last, one in enumerate(pieces):
         times.update(told[last])
         length += len(one)
         while length > LONGEST_PASSAGE and first < last:
             times.subtract(told[first])
-            length -= len(sentences[first])
+            length -= len(pieces[first])
             first += 1
         number = sum(map(bool, times.values()))
         if number > most:
             best, most = slice(first, last + 1), number
-    return "".join(sentences[best]).strip()
+    return "".join(pieces[best]).strip()
 
 
 def _sentences(text: str) -> Iterator[str]:
     """The sentences of a text with what separates them, long ones in pieces."""
-    start = 0
-    for end in [*(found.end() for found in SENTENCE_END.finditer(text)), len(text)]:
-        yield from (text[at : min(at + PIECE, end)] for at in range(start, end, PIECE))
-        start = end
+    for one in sentences(text):
+        yield from (one[at : at + PIECE] for at in range(0, len(one), PIECE))
 
 
 def by_words(text: str, passages: Iterable[str]) -> list[str]:

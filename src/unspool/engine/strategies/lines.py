@@ -20,7 +20,11 @@ NAMES, HOPS, RARE = 16, 4, 6
 of these may be."""
 FURTHER, GOES_ON = 400, 3
 """Characters in which a sentence may go on, and lines."""
-PRONOUN = re.compile(r"(?:it|its|he|his|she|her|they|their|this|that|these|those)\b", re.I)
+PRONOUN = re.compile(
+    r"(?!it (?:is|was) (?-i:[A-Z])[\w' -]* (?:who|that|which)\b)"
+    r"(?:it|its|he|his|she|her|they|their|this|that|these|those)\b",
+    re.I,
+)
 SENTENCE_WORDS = 5
 """Of a field from which on it is a sentence."""
 

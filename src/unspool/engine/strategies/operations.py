@@ -21,7 +21,7 @@ from unspool.engine.strategies.conditions import (
     taken,
     whole_name,
 )
-from unspool.engine.strategies.lines import OTHERS, SHOWN, sentence, unplaced
+from unspool.engine.strategies.lines import OTHERS, PRONOUN, SHOWN, sentence, unplaced
 from unspool.engine.strategies.questions import (
     COMMON,
     WHO,
@@ -29,10 +29,12 @@ from unspool.engine.strategies.questions import (
     called_by,
     facts,
     followed,
+    is_fact,
     kind_of,
     measured,
     names,
     offered,
+    sentences,
     suits,
 )
 
@@ -118,12 +120,24 @@ class Steps(Chosen):
             if len(text) > most:
                 return ""
             [said] = self._copied([(self._question, text)])
+            said = self._of_another(said, named, text) or said
             self._shown.update(dict.fromkeys(lines))
             said = self._beyond(said, named) if said else ""
             if not said or not self._more_of(said):
                 return said
             lines = list(dict.fromkeys([*lines, *self._shown]))
         return ""
+
+    def _of_another(self, said: str, named: Sequence[str], text: str) -> str:
+        """What a model copies of the sentences about what the question names, where what was
+        said stands in none of them; else nothing."""
+        about = "\n".join(told_of(named, text))
+        if not (said and about) or said in about:
+            return ""
+        [again] = self._copied([(self._question, about)])
+        figures = [any(map(str.isdigit, one)) for one in (said, again)]
+        alike = figures[0] == figures[1] and bool(facts(said)) <= bool(facts(again))
+        return "" if PRONOUN.fullmatch(again) or not alike else again
 
     def _beyond(self, said: str, named: Sequence[str]) -> str:
         """What is told of a name that was said, where the question is about `the man who built`
@@ -156,7 +170,8 @@ class Steps(Chosen):
             return said
         nameless = bool(said and WHO.search(question))
         if nameless:
-            text = "\n".join(one for one in re.split(r"(?<=[.!?])\s|\n", text) if said in one)
+            told = itertools.chain.from_iterable(map(sentences, text.split("\n")))
+            text = "\n".join(one for one in told if said in one)
         options = [one for one in offered(text, question) if suits(one, question)]
         if nameless and holds and options:  # it may have been right: lower-case names, `the boys`
             options = [*options, said]
@@ -406,6 +421,25 @@ class Steps(Chosen):
         named = ", ".join(f"{word!r} (in {number:,} of these lines)" for word, number in left)
         told = f"The question also has {named}. If it is a condition, add it; else repeat this."
         return bool(left) and self._once("unused", told)
+
+
+def told_of(named: Sequence[str], text: str) -> list[str]:
+    """The sentences of a text that have one of some names, a part of one, or another name that
+    these have, and those of their lines that may go on from them."""
+    lines = [sentences(line) for line in text.split("\n")]
+    about = [one for line in lines for one in line if any(name in one for name in named)]
+    beside = [one for told in about for one in [*names(told), *told.split(None, 1)[:1]]]
+    parts = [one for name in named for one in name.split()]
+    known = {one for one in [*named, *parts, *beside] if is_fact(one) and len(one) > 1}
+    found = []
+    for line in lines:
+        of_it = [any(standing(name).search(one) for name in known) for one in line]
+        for at in range(1, len(line)):
+            of_it[at] = of_it[at] or of_it[at - 1]
+        for at in range(len(line) - 1, 0, -1):
+            of_it[at - 1] = of_it[at - 1] or (of_it[at] and bool(PRONOUN.match(line[at])))
+        found.append("".join(one for one, told in zip(line, of_it) if told).strip())
+    return list(filter(None, found))
 
 
 def _echoes(said: str, question: str) -> bool:

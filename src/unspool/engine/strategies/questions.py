@@ -75,6 +75,7 @@ COMMON = frozenset(
 """Words that are no condition."""
 OPENERS = frozenset("the a an it in on at yes no true false none not unknown and i".split())
 FACT = re.compile(r"\w[\w.,:/'-]*")
+SENTENCE_END = re.compile(r"[.!?](?:[\"'”’)\]]|\[\d+\])*\s+")
 SENTENCE = 5
 """An answer of more words than that is a sentence."""
 MOST_OFFERED = 24
@@ -94,7 +95,7 @@ def asked(question: str) -> str:
 def one_answer(question: str) -> bool:
     """Whether a question asks who, what, where or when, which may be told in a few words of a
     text: not whether or why, nor for a number, a list or something of each of several."""
-    last = re.split(r"(?<=[.!?])\s+", question.strip())[-1]
+    last = sentences(question.strip())[-1]
     if not re.search(ASKING, last, re.I) or re.search(NOT_TOLD, last, re.I) or "#" in question:
         return False
     return asked(question) == "text" and not (overview(question) or enumerated(question))
@@ -186,6 +187,12 @@ def offered(text: str, question: str) -> list[str]:
     asked = question.lower()
     found = dict.fromkeys([*dates, *named, *figures])
     return [one for one in found if len(one) > 1 and one.lower() not in asked][:MOST_OFFERED]
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, each with what separates it from the next."""
+    ends = [found.end() for found in SENTENCE_END.finditer(text)]
+    return [text[start:end] for start, end in zip([0, *ends], [*ends, len(text)])]
 
 
 def facts(text: str) -> list[str]:

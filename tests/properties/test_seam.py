@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from unspool.engine.long.seam import SURE_CHARS, anchor, joined, loops
+from unspool.engine.long.seam import SURE_CHARS, anchor, is_broken, is_open, joined, loops
 from unspool.replies import pieces
 
 PROSE = "Let me gather the names first, then count them by year.\n\n"
@@ -100,6 +100,46 @@ def test_of_lines_that_are_all_alike_only_the_last_is_taken_for_said_again(cut: 
     text, cut = "The rows:\n" + "the very same row\n" * 20, 50 + cut
     line = text.rindex("\n", 0, len(text[:cut].rstrip())) + 1
     assert joined(text[:cut], text[line:]) == text
+
+
+RECORD = ["    {", '      "name": "%s",', '      "sort": "%s"', "    },"]
+SORTS = st.lists(st.sampled_from(["plain", "checked", "striped"]), min_size=6, max_size=30)
+
+
+@given(SORTS, st.booleans(), st.data())
+def test_of_records_that_are_alike_none_is_lost(
+    sorts: list[str], as_json: bool, data: st.DataObject
+) -> None:
+    """The last line is said again as it was asked for, and what follows is what came before."""
+    record = RECORD if as_json else ["the sort of it is: %s"]
+    lines = [line.replace("%s", sort) for sort in sorts for line in record]
+    text = "[\n" + "\n".join(lines) + "\n]"
+    cut = data.draw(st.integers(20, len(text) - 1))
+    line = text.rindex("\n", 0, len(text[:cut].rstrip())) + 1
+    assume(len(text[line:cut].strip()) >= SURE_CHARS or text[cut - 1] == "\n")
+    assert joined(text[:cut], text[line:]) == text
+
+
+NESTED = """Here:
+```repl
+doc = '''# A title
+
+```python
+print(1)
+```
+
+| one | two |
+| 1 | 2 |
+'''
+FINAL(doc)
+```"""
+
+
+@given(st.integers(NESTED.index("# A"), NESTED.index("FINAL") - 1))
+def test_a_fence_within_a_text_of_the_code_stays_in_it(cut: int) -> None:
+    line = NESTED.rindex("\n", 0, len(NESTED[:cut].rstrip())) + 1
+    assert is_open(NESTED[:cut]) or is_broken(NESTED[:cut])
+    assert joined(NESTED[:cut], NESTED[line:]) == NESTED
 
 
 @given(st.text(max_size=300), st.text(max_size=300))

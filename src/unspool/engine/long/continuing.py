@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from unspool.engine.long.seam import ANCHOR_CHARS, anchor, has_code, is_open, joined, loops
+from unspool.engine.long.seam import (
+    ANCHOR_CHARS,
+    anchor,
+    has_code,
+    is_broken,
+    is_open,
+    joined,
+    loops,
+)
 from unspool.errors import JournalError, ModelRefused, UnspoolError
 from unspool.types import Completion, Message, Request, Usage
 
@@ -36,12 +44,12 @@ def any_more(said: str) -> bool:
 
 def more_code(said: str) -> bool:
     """Whether to go on with a root's reply: not where what it has of code is complete."""
-    return not loops(said) and (is_open(said) or not has_code(said))
+    return not loops(said) and (is_open(said) or is_broken(said) or not has_code(said))
 
 
 def more_of_code(said: str) -> bool:
     """The same where replies are bounded: one that has not begun with code is not gone on with."""
-    return not loops(said) and is_open(said)
+    return not loops(said) and (is_open(said) or is_broken(said))
 
 
 async def whole(

@@ -48,6 +48,12 @@ def has_code(said: str) -> bool:
     return any(one.kind in ("code", "final") for one in pieces(said))
 
 
+def is_broken(said: str) -> bool:
+    """Whether the last code of a reply is no Python: a fence within a text may have ended it."""
+    codes = [one.text for one in pieces(said) if one.kind == "code"]
+    return bool(codes) and syntax(codes[-1]) is None
+
+
 def loops(said: str) -> bool:
     """Whether the end of a text says the same again and again."""
     if len(said) < LEAST_LOOP_CHARS:
@@ -76,7 +82,7 @@ def joined(said: str, more: str) -> str:
     rest, reopened = _without_opening(said, more)
     overlap = _overlap(said, rest)
     by_line = _from_last_line(said, rest)
-    if by_line is not None and (overlap < SURE_CHARS or _lines_are_alike(said)):
+    if by_line is not None and (overlap < SURE_CHARS or _may_be_news(said, rest)):
         return by_line
     if len(said) > RESTART_CHARS and more.startswith(said[:RESTART_CHARS]):
         return more
@@ -102,7 +108,13 @@ def _without_opening(said: str, more: str) -> tuple[str, bool]:
     opening = _OPENING.match(more)
     if opening is None or looks_like_code(opening["prose"]):
         return more, False
+    if _from_last_line(said, more) is not None:
+        return more, False
     rest = more[opening.end() :]
+    if any(map(str.isalnum, anchor(said))) and _from_last_line(said, rest) is not None:
+        return rest, True
+    if all(map(is_broken, (said + rest, f"{said}\n{rest}"))) and not is_broken(said + more):
+        return more, False  # it opens a block within a text of the code
     if len(_FENCE.findall(said)) % 2:
         closes = not opening["tag"] and (opening["prose"].strip() or not _CLOSING.search(rest))
         return (more, False) if closes else (rest, True)
@@ -141,10 +153,16 @@ def _overlap(said: str, more: str) -> int:
     return 0
 
 
-def _lines_are_alike(said: str) -> bool:
-    """Whether the last two whole lines say the same: then what seems said again may be news."""
-    *_, one, other, _ = ("", "", *said.rsplit("\n", 3))
-    return one == other and bool(one.strip())
+def _may_be_news(said: str, more: str) -> bool:
+    """Whether lines that end `said`, and begin `more`, may be said there once more, as in a list
+    of records that are alike: where what comes first is the last line, whole or long enough, or
+    where they all stand further up, too."""
+    last, first = anchor(said).strip(), more.lstrip().partition("\n")[0].strip()
+    if first == last or len(last) >= SURE_CHARS:
+        return True
+    found = [n for n in range(SURE_CHARS, len(more) + 1) if said.endswith(more[:n])]
+    lines = [line.strip() for line in said[: -found[0]].splitlines()]
+    return all(line.strip() in lines for line in more[: found[0]].strip().splitlines()[:-1])
 
 
 def _is_sure(said: str, length: int) -> bool:

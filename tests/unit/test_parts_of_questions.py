@@ -118,12 +118,12 @@ SPLIT = "1. Where was Ada Lund born?\n2. Who built the ferry of #1?"
 )
 def test_the_first_numbered_lines_are_the_parts_of_a_question(reply: str) -> None:
     parts = "'Where was Ada Lund born?', 'Who built the ferry of #1?'"
-    assert split(reply, FERRY).cells == (f"steps.trace({parts})",)
+    assert split(reply, FERRY).cells == (f"_steps.trace({parts})",)
 
 
 @pytest.mark.parametrize("reply", ["", "Halvard Lie", "1. Who built the ferry?", "1.", "- Who?"])
 def test_a_question_that_is_not_split_is_its_only_part(reply: str) -> None:
-    assert split(reply, FERRY).cells == (f"steps.trace({FERRY!r})",)
+    assert split(reply, FERRY).cells == (f"_steps.trace({FERRY!r})",)
 
 
 def found(text: str, line: str, words: str = "ferry") -> str:

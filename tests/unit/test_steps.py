@@ -16,17 +16,17 @@ LOOK = '{"do": "look", "for": "the ferry"}'
 @pytest.mark.parametrize(
     ("reply", "cell"),
     [
-        (LOOK, "steps.look('the ferry')"),
-        (f"I will look.\n```json\n{LOOK}\n```\nThen I answer.", "steps.look('the ferry')"),
-        (f"{{not JSON}} {LOOK}", "steps.look('the ferry')"),
-        (f'{{"why": "it is near"}}\n{LOOK}', "steps.look('the ferry')"),
-        (f'{LOOK}\n{{"do": "answer", "text": "no"}}', "steps.look('the ferry')"),
-        ('{"do": "answer", "text": "two\nlines"}', r"steps.say('two\nlines')"),
-        ('{"do": "answer", "text": 96}', "steps.say(96)"),
-        ('{"do": "count", "where": ["paid=no", 7]}', "steps.count('paid=no', '7')"),
+        (LOOK, "_steps.look('the ferry')"),
+        (f"I will look.\n```json\n{LOOK}\n```\nThen I answer.", "_steps.look('the ferry')"),
+        (f"{{not JSON}} {LOOK}", "_steps.look('the ferry')"),
+        (f'{{"why": "it is near"}}\n{LOOK}', "_steps.look('the ferry')"),
+        (f'{LOOK}\n{{"do": "answer", "text": "no"}}', "_steps.look('the ferry')"),
+        ('{"do": "answer", "text": "two\nlines"}', r"_steps.say('two\nlines')"),
+        ('{"do": "answer", "text": 96}', "_steps.say(96)"),
+        ('{"do": "count", "where": ["paid=no", 7]}', "_steps.count('paid=no', '7')"),
         (
             '{"do": "label", "ask": "Is it?", "options": ["yes", "no"], "count": "yes"}',
-            "steps.label('Is it?', ['yes', 'no'], 'yes')",
+            "_steps.label('Is it?', ['yes', 'no'], 'yes')",
         ),
     ],
 )
@@ -83,7 +83,7 @@ def test_words_reach_the_step_as_they_are(before: str, words: str) -> None:
         return
     [cell] = read(before + json.dumps({"do": "look", "for": words})).cells
     said: list[str] = []
-    exec(cell, {"steps": type("Told", (), {"look": staticmethod(said.append)})})
+    exec(cell, {"_steps": type("Told", (), {"look": staticmethod(said.append)})})
     assert said == [words]
 
 

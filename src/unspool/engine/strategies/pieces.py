@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 from string import Template
 
+from unspool.engine.strategies.apart import apart
 from unspool.engine.strategies.questions import overview
 from unspool.spec import RunSpec
 
@@ -104,7 +105,8 @@ def programme(spec: RunSpec, piece_chars: int) -> tuple[str, ...]:
         code = _OVERVIEW.substitute(source=_overview_source(), size=size, final=final)
     else:
         code = _PROGRAMME.substitute(size=size, batch=16, schema=schema)
-    return (code.strip(),)
+    given = "context question answer chunks llm_query llm_query_batched LLMError FINAL".split()
+    return (apart(code, given),)
 
 
 @cache

@@ -12,6 +12,7 @@ from typing import Any
 
 from unspool.engine.cells import Reply
 from unspool.engine.cells import parse as parse_code
+from unspool.engine.strategies.apart import apart
 from unspool.engine.strategies.questions import asked, enumerated, names
 from unspool.types import Observation
 
@@ -33,6 +34,8 @@ _ANSWER, _LOOK = _step("answer", text=_TEXT), _step("look", **{"for": _TEXT})
 _COUNT, _LIST = _step("count", where=_TEXTS), _step("list", where=_TEXTS)
 _LABEL = _step("label", ask=_TEXT, options=_TEXTS, count=_TEXT)
 
+_STEPS = "_steps"
+"""The object that carries them out: no tool has such a name."""
 _SOURCES = tuple(
     f"{name}.py" for name in "questions conditions lines columns chosen operations hops".split()
 )
@@ -62,12 +65,13 @@ def operations(*, calls: bool = True) -> str:
     sources = [files(__package__).joinpath(name).read_text("utf-8") for name in _SOURCES]
     code = "\n\n".join(_IMPORTED.sub("", source) for source in sources)
     models = "ask_each, llm_query_batched" if calls else "None, None"
-    return f"{code}\n\nsteps = Traced(context, question, search, chunks, {models}, FINAL)"
+    made = f'_apart["Traced"](context, question, search, chunks, {models}, FINAL)'
+    return f"{apart(code, ())}\n{_STEPS} = {made}"
 
 
 def first_look(question: str) -> str:
     """The cell that shows the lines nearest to the question."""
-    return f"steps.look({', '.join(map(repr, (question, *names(question))))})"
+    return f"{_STEPS}.look({', '.join(map(repr, (question, *names(question))))})"
 
 
 def at_once(question: str, *, hops: bool = False) -> str:
@@ -75,10 +79,10 @@ def at_once(question: str, *, hops: bool = False) -> str:
     that it lists; empty: it names none. `hops`: what it comes to may be only on the way."""
     listed, named = enumerated(question), names(question)
     if listed:
-        return f"steps.each({', '.join(map(repr, listed))})"
+        return f"{_STEPS}.each({', '.join(map(repr, listed))})"
     if not named or asked(question) == "list":
         return ""
-    return f"steps.{'begin' if hops else 'read'}({', '.join(map(repr, named))})"
+    return f"{_STEPS}.{'begin' if hops else 'read'}({', '.join(map(repr, named))})"
 
 
 def read(text: str) -> Reply:
@@ -98,7 +102,7 @@ def split(text: str, question: str) -> Reply:
     numbered = ((int(number), one.strip("*_ ")) for number, one in lines)
     parts = [one for place, (number, one) in enumerate(numbered, 1) if number == place]
     asks = parts if len(parts) > 1 else [question]
-    return Reply((f"steps.trace({', '.join(map(repr, asks))})",))
+    return Reply((f"{_STEPS}.trace({', '.join(map(repr, asks))})",))
 
 
 def said(text: str) -> str:
@@ -111,7 +115,7 @@ def said(text: str) -> str:
 
 def unremarked(seen: Observation) -> Observation:
     """What the cell of a step showed of the text, without what it told the model besides."""
-    if not seen.cell.code.startswith("steps."):
+    if not seen.cell.code.startswith(f"{_STEPS}."):
         return seen
     lines = [line for line in seen.stdout.text.splitlines() if _PLACED.match(line)]
     return replace(seen, stdout=replace(seen.stdout, text="\n".join(lines)))
@@ -131,15 +135,15 @@ def _object(text: str) -> dict[str, Any] | None:
 def _cell(step: Mapping[str, Any]) -> str:
     match step:
         case {"do": "answer", "text": text}:
-            return f"steps.say({text!r})"
+            return f"{_STEPS}.say({text!r})"
         case {"do": "look", "for": str(words)} if words.strip():
-            return f"steps.look({words!r})"
+            return f"{_STEPS}.look({words!r})"
         case {"do": "count", "where": [*where]} if where:
-            return f"steps.count({', '.join(repr(str(one)) for one in where)})"
+            return f"{_STEPS}.count({', '.join(repr(str(one)) for one in where)})"
         case {"do": "list", "where": [*where]}:
-            return f"steps.collect({', '.join(repr(str(one)) for one in where)})"
+            return f"{_STEPS}.collect({', '.join(repr(str(one)) for one in where)})"
         case {"do": "label", "ask": str(ask), "options": [*options]} if len(options) > 1:
             given = [str(one) for one in options]
-            return f"steps.label({ask!r}, {given!r}, {str(step.get('count', ''))!r})"
+            return f"{_STEPS}.label({ask!r}, {given!r}, {str(step.get('count', ''))!r})"
         case _:
             return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import os
 import warnings
@@ -76,6 +77,8 @@ class AnswerFile:
             )
 
     def _write(self, value: Any) -> None:
+        if isinstance(value, enum.Enum):
+            value = value.value
         if isinstance(value, (str, Growing)):
             self._items = []
             self._write_text(value)

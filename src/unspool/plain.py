@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 
 def plain(value: Any) -> Any:
     """`value` as JSON can hold it: keys as text, sets and tuples as lists, what has fields as an
-    object, the rest as text."""
+    object, a member of an enumeration as its value, the rest as text."""
+    if isinstance(value, enum.Enum):
+        return plain(value.value)
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):

@@ -54,6 +54,9 @@ _EVENT = re.compile(
     re.M | re.X | re.I,
 )
 _THOUGHT_END = re.compile(rf"[<\[]/{_THINK}", re.I)
+_REASONED = re.compile(
+    rf"\s*(?:[<\[]{_THINK}.*?|(?:(?![<\[]{_THINK}).)*?)(?<![`'\"])[<\[]/{_THINK}\s*", re.I | re.S
+)
 _OPENS = re.compile(rf"[ \t]*+(?:{_TAG}[^`\n]*+|[a-z][\w+#.-]*+[ \t]*+)$", re.M | re.I)
 _REOPENS = re.compile(rf"^[ \t]*+[`~]{{3,}}+[ \t]*+{_TAG}", re.M | re.I)
 _LINE_END = re.compile(r"[ \t`*_.;]*+$", re.M)
@@ -120,6 +123,14 @@ def pieces(text: str) -> list[Piece]:
     for piece in _pieces(text):
         found = [piece] if piece.kind == "orphan" else [*found, piece]
     return found
+
+
+def spoken(reply: str) -> str:
+    """A reply without the reasoning at its head; as it is where it is nothing else."""
+    at = 0
+    while thought := _REASONED.match(reply, at):
+        at = thought.end()
+    return reply[at:] or reply
 
 
 def syntax(code: str) -> ast.Module | None:

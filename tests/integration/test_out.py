@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import json
 import os
 import signal
@@ -51,6 +52,21 @@ def test_a_long_text_is_in_the_file_as_far_as_it_has_come(tmp_path: Path) -> Non
     assert out.read_bytes() == (PIECE * 3).encode()
     drafts = [turn.observations[0].answer for turn in result.turns[1:4]]
     assert [isinstance(one and one.value, Growing) for one in drafts] == [True] * 3
+
+
+class Mood(enum.Enum):
+    GLAD = "glad"
+    GRIM = "grim"
+
+
+@pytest.mark.parametrize(("schema", "written"), [(Mood, "glad"), (list[Mood], '[\n"glad"\n]\n')])
+def test_of_an_enumeration_the_value_is_written(tmp_path: Path, schema: Any, written: str) -> None:
+    value = "glad" if schema is Mood else ["glad"]
+    with ScriptedServer(turns([cell(f"FINAL({value!r})")] * 2), api_key=KEY) as server:
+        rlm = RLM("root", base_url=server.base_url, api_key=KEY)
+        result = rlm.run("what?", "the text", schema, out=tmp_path / "out")
+    assert result.answer in (Mood.GLAD, [Mood.GLAD])
+    assert (tmp_path / "out").read_text() == written
 
 
 def test_a_text_that_is_changed_or_begun_anew_is_written_anew(tmp_path: Path) -> None:

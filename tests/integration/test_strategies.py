@@ -1004,6 +1004,22 @@ def test_every_way_reads_every_kind_of_context(
         assert result.coverage == 1.0
 
 
+def test_of_short_documents_a_call_reads_several_each_below_its_name(known: Known) -> None:
+    known()
+    known("sub", chunk_tokens=250)
+    context = {f"letter {n}": f"The hut at Vik{n} is let." for n in range(60)}
+    context["letter 60"] = "Sunniva Moe has let it."
+    result, server = solve([], context, mode="mapreduce", sub=read_pieces, question="Who let it?")
+    assert ways(result, "mapreduce") == "Sunniva Moe"
+    assert len(server.requests) < 12
+    whole = "\n\n".join(f"{name}\n{text}" for name, text in context.items())
+    assert all(part in whole for part in map(_part, server.requests[:-1]))
+
+
+def _part(request: ChatRequest) -> str:
+    return request.last.partition("\n\n")[2].partition("\n\nQuestion")[0]
+
+
 # Runs that go on
 
 

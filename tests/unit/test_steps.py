@@ -23,6 +23,8 @@ LOOK = '{"do": "look", "for": "the ferry"}'
         (f'{LOOK}\n{{"do": "answer", "text": "no"}}', "_steps.look('the ferry')"),
         ('{"do": "answer", "text": "two\nlines"}', r"_steps.say('two\nlines')"),
         ('{"do": "answer", "text": 96}', "_steps.say(96)"),
+        ('{"do": "answer", "text": [NaN, "Vik"]}', """_steps.say('[NaN, "Vik"]')"""),
+        (f'<think>Why not {LOOK}?</think>{{"do": "answer", "text": "Vik"}}', "_steps.say('Vik')"),
         ('{"do": "count", "where": ["paid=no", 7]}', "_steps.count('paid=no', '7')"),
         (
             '{"do": "label", "ask": "Is it?", "options": ["yes", "no"], "count": "yes"}',

@@ -17,6 +17,7 @@ from unspool.keys import key_of_reply, key_of_request
 from unspool.ledger import Ledger
 from unspool.memory import Memory
 from unspool.ports import Model
+from unspool.replies import spoken
 from unspool.schema.asking import each, items_per_call, value_of, value_of_each
 from unspool.schema.faults import BadSchema
 from unspool.schema.items import text_of
@@ -121,7 +122,7 @@ class SubCalls:
             tree_id=self._ledger.tree_id,
             hedge_s=self._ledger.limits.hedge_seconds,
         )
-        return (await whole(say, request, worth=any_more)).text
+        return spoken((await whole(say, request, worth=any_more)).text)
 
     async def _said(self, model: Model, request: Request, name: str | None) -> Said:
         key = key_of_request(request, name)

@@ -21,6 +21,7 @@ from unspool.errors import ContextTooLong, ModelDeclined, ModelError
 from unspool.events import Emit
 from unspool.ledger import Ledger
 from unspool.ports import CallDoor, Repl
+from unspool.replies import spoken
 from unspool.salvage import leading, printed
 from unspool.spec import RunSpec
 from unspool.types import Answer, Limit, Observation, Status
@@ -144,7 +145,7 @@ class Climb:
         if loop.history is None:
             return
         completion = await stage.root.ask(loop.history, loop.turn, last=True)
-        text = loop.rung.says(completion.text)
+        text = loop.rung.says(spoken(completion.text))
         reply = parse(text)
         if reply.cells or reply.final is not None:
             await stage.running.reply(reply, loop.turn, strict=self._parts.pack.check_typed)

@@ -23,7 +23,23 @@ import sys
 
 size = $size
 words = {word for word in re.findall(r"\\w+", question.lower()) if len(word) > 3}
-pieces = [str(piece) for piece in chunks(size)]
+
+def groups(texts):
+    group, room = [], size
+    for text in texts:
+        if group and len(text) > room:
+            yield group
+            group, room = [], size
+        group.append(text)
+        room -= len(text) + 2
+    if group:
+        yield group
+
+cut = [(name, str(text)) for *_, name, text in chunks(size, spans=True)]
+if len({name for name, _ in cut}) > 1:
+    cut = [(name, f"{name}\\n{text}") for name, text in cut]
+# Of short documents a call reads several.
+pieces = ["\\n\\n".join(one) for one in groups(text for _, text in cut)]
 # The likeliest first: what is read before a limit ends the run is then worth most.
 pieces.sort(key=lambda piece: -len(words & set(re.findall(r"\\w+", piece.lower()))))
 
@@ -42,26 +58,15 @@ for at in range(0, len(pieces), $batch):
     for reply in llm_query_batched(prompts):
         if isinstance(reply, LLMError):
             unread += 1
-        elif reply.strip(" .\\n").upper() != "NOTHING" and reply.strip():
+        elif reply.strip(" .*`\\"'\\n").upper() != "NOTHING" and reply.strip():
             notes.append(reply.strip())
     answer["content"] = "\\n".join(notes)
 print(f"{len(pieces):,} pieces, {len(notes):,} notes, {unread:,} unread", file=sys.stderr)
 
-def groups(texts):
-    group, room = [], size
-    for text in texts:
-        if group and len(text) > room:
-            yield group
-            group, room = [], size
-        group.append(text[:size])
-        room -= len(text) + 1
-    if group:
-        yield group
-
 # Level by level, until all notes can be read at once, or none gets any shorter.
 length = lambda texts: sum(map(len, texts)) + len(texts)
 while length(notes) > size:
-    found = list(groups(notes))
+    found = list(groups(note[:size] for note in notes))
     replies = llm_query_batched([join.format("\\n".join(one), question, more) for one in found])
     joined = []
     for group, reply in zip(found, replies):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +20,7 @@ from unspool.engine.strategies.questions import asked, one_answer, overview
 from unspool.packs.pack import Pack
 from unspool.packs.reading import load
 from unspool.profiles import Profile
-from unspool.replies import FinalText
+from unspool.replies import FinalText, spoken
 from unspool.schema.items import text_of
 from unspool.spec import RunSpec
 from unspool.types import Observation, Way
@@ -27,6 +28,8 @@ from unspool.types import Observation, Way
 WAYS: list[Way] = ["direct", "rlm", "guided", "mapreduce"]
 """As a run climbs down."""
 NOT_IN_TEXT = "NOT IN TEXT"
+_FENCED = re.compile(r"\A\s*```[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.S)
+"""A text in a block of no language."""
 CHARS_PER_TOKEN = 3
 """On the safe side, where it is to fit."""
 SAMPLED, SAMPLED_CHARS = 20, 1_000
@@ -132,7 +135,7 @@ def _direct(spec: RunSpec, context: Context, parts: Parts) -> Rung:
     text = text_of(context.in_memory())
 
     def read(reply: str) -> Reply:
-        said = reply.strip()
+        said = _FENCED.sub(r"\1", spoken(reply)).strip()
         if NOT_IN_TEXT in said.upper() or not said:
             return Reply(hint=NOT_IN_TEXT)
         written = parse_code(said).final if said.startswith("FINAL") else None

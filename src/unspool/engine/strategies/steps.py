@@ -14,6 +14,7 @@ from unspool.engine.cells import Reply
 from unspool.engine.cells import parse as parse_code
 from unspool.engine.strategies.apart import apart
 from unspool.engine.strategies.questions import asked, enumerated, names
+from unspool.replies import spoken
 from unspool.types import Observation
 
 _TEXT = {"type": "string"}
@@ -87,7 +88,7 @@ def at_once(question: str, *, hops: bool = False) -> str:
 
 def read(text: str) -> Reply:
     """The cell of a step; what is none is taken for code, or for the answer that it says."""
-    step = _object(text)
+    step = _object(spoken(text))
     if step is None:
         reply = parse_code(text)
         return reply if reply.cells or reply.final else Reply(hint=_WRITE)
@@ -98,7 +99,7 @@ def read(text: str) -> Reply:
 def split(text: str, question: str) -> Reply:
     """The cell that answers the simple questions into which a reply has split one, or that one,
     if it is simple. What a reply goes on with behind them is none of them."""
-    lines = _NUMBERED.findall(text.rpartition("</think>")[2])
+    lines = _NUMBERED.findall(spoken(text))
     numbered = ((int(number), one.strip("*_ ")) for number, one in lines)
     parts = [one for place, (number, one) in enumerate(numbered, 1) if number == place]
     asks = parts if len(parts) > 1 else [question]
@@ -135,14 +136,17 @@ def _object(text: str) -> dict[str, Any] | None:
 def _cell(step: Mapping[str, Any]) -> str:
     match step:
         case {"do": "answer", "text": text}:
-            return f"{_STEPS}.say({text!r})"
+            said = text if isinstance(text, (str, int)) else json.dumps(text, ensure_ascii=False)
+            return f"{_STEPS}.say({said!r})"
         case {"do": "look", "for": str(words)} if words.strip():
             return f"{_STEPS}.look({words!r})"
         case {"do": "count", "where": [*where]} if where:
             return f"{_STEPS}.count({', '.join(repr(str(one)) for one in where)})"
         case {"do": "list", "where": [*where]}:
             return f"{_STEPS}.collect({', '.join(repr(str(one)) for one in where)})"
-        case {"do": "label", "ask": str(ask), "options": [*options]} if len(options) > 1:
+        case {"do": "label", "ask": str(ask), "options": [*options]} if (
+            ask.strip() and len(options) > 1
+        ):
             given = [str(one) for one in options]
             return f"{_STEPS}.label({ask!r}, {given!r}, {str(step.get('count', ''))!r})"
         case _:

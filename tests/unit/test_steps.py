@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import collections
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -98,6 +101,17 @@ def test_the_steps_that_there_are_follow_from_what_is_asked_for() -> None:
     assert names("list", labels=True)[-2:] == ["look", "list"]
     assert names("number", labels=True) == ["answer", "look", "count", "label"]
     assert names("number", labels=False) == ["answer", "look", "count"]
+
+
+def test_no_two_parts_of_the_code_of_the_steps_have_a_name_in_common() -> None:
+    [code] = re.findall(r"exec\(r'''\n(.*)\n'''", operations(), re.S)
+    made: list[str] = []
+    for one in ast.parse(code).body:
+        targets = one.targets if isinstance(one, ast.Assign) else []
+        made += [name.id for name in targets if isinstance(name, ast.Name)]
+        made += [one.name] if isinstance(one, (ast.FunctionDef, ast.ClassDef)) else []
+    assert len(made) > 100
+    assert [name for name, times in collections.Counter(made).items() if times > 1] == []
 
 
 def test_the_code_of_the_steps_needs_nothing_of_unspools() -> None:

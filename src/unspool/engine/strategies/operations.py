@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from unspool.engine.strategies.chosen import LONGEST, LOOKED_AT, Chosen, enum_of
+from unspool.engine.strategies.chosen import LONGEST, LOOKED_AT, enum_of
 from unspool.engine.strategies.conditions import (
     as_in,
     behind,
@@ -21,6 +21,7 @@ from unspool.engine.strategies.conditions import (
     taken,
     whole_name,
 )
+from unspool.engine.strategies.judged import MOST_READ, Judged
 from unspool.engine.strategies.lines import OTHERS, PRONOUN, SHOWN, sentence, unplaced
 from unspool.engine.strategies.questions import (
     COMMON,
@@ -38,8 +39,6 @@ from unspool.engine.strategies.questions import (
     suits,
 )
 
-MOST_READ = 3_000
-"""Lines that are read one by one."""
 SAMPLES = 3
 """Lines that a model is asked about, to see what is to be taken of all."""
 COPY = "Copy it from the text word for word, and write nothing else."
@@ -79,7 +78,7 @@ PART_OF_NAME = re.compile(
 WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?![\w,])|\w[\w./'-]*")
 
 
-class Steps(Chosen):
+class Steps(Judged):
     """One run's steps."""
 
     def look(self, *wanted: str) -> None:
@@ -208,6 +207,8 @@ class Steps(Chosen):
 
     def count(self, *where: str) -> None:
         """Counts the lines that fulfil all conditions."""
+        if self._judge(where):
+            return
         self.found, alone = self._select(where)
         where = tuple(alone)
         self._tell(f"{len(self.found):,} lines fulfil all of: {', '.join(where)}.")
@@ -294,19 +295,18 @@ class Steps(Chosen):
         return said if said in options else ""
 
     def label(self, ask: str, options: Sequence[str], wanted: str = "") -> None:
-        """Asks of each line which of the options it is, and counts."""
+        """Asks of each line which of the options it is, and counts. What a model asks in words of
+        its own, to be answered yes or no, is asked in those of the question, if that can be."""
+        own = {"yes", "no", "true", "false"}.issuperset(map(str.lower, options))
+        if (own or self._sorts()[1]) and self._judge([ask]):
+            return
         lines = list(itertools.islice(self._units(), MOST_READ + 1))
         if len(lines) > MOST_READ:
             self._tell(
                 f"There are more than {MOST_READ:,} lines, too many to read each: use count."
             )
             return
-        replies = self._ask_each(lines, ask, schema=enum_of(options))
-        self.found = [str(one) for one in replies]
-        counts = collections.Counter(self.found)
-        self._tell(", ".join(f"{name}: {number:,}" for name, number in counts.most_common()))
-        if wanted in options and self._asks == "number":
-            self._final(counts[wanted])
+        self._counted(ask, options, [wanted] if wanted in options else [], lines)
 
     def say(self, text: Any) -> None:
         """Ends with an answer, if what was shown bears it out; else shows what else there is."""

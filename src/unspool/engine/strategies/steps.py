@@ -37,9 +37,7 @@ _LABEL = _step("label", ask=_TEXT, options=_TEXTS, count=_TEXT)
 
 _STEPS = "_steps"
 """The object that carries them out: no tool has such a name."""
-_SOURCES = tuple(
-    f"{name}.py" for name in "questions conditions lines columns chosen operations hops".split()
-)
+_SOURCES = "questions conditions lines columns chosen judged operations hops".split()
 _IMPORTED = re.compile(r"^from unspool\.\S+ import (?:\([^)]*\)|[^\n]*)\n", re.M)
 _PLACED = re.compile(r"\[[^\]]*\d\] ")
 """How lines of the text begin, where they are shown."""
@@ -63,7 +61,7 @@ def schema(asks: str, *, labels: bool, looks: bool = True) -> Mapping[str, Any]:
 def operations(*, calls: bool = True) -> str:
     """The code of the steps, with the object that carries them out. `calls`: models may be
     called."""
-    sources = [files(__package__).joinpath(name).read_text("utf-8") for name in _SOURCES]
+    sources = [files(__package__).joinpath(f"{name}.py").read_text("utf-8") for name in _SOURCES]
     code = "\n\n".join(_IMPORTED.sub("", source) for source in sources)
     models = "ask_each, llm_query_batched" if calls else "None, None"
     made = f'_apart["Traced"](context, question, search, chunks, {models}, FINAL)'

@@ -1,0 +1,126 @@
+"""Questions of how many lines mean something, which no words of theirs tell: a model is asked of
+each line by itself.
+
+Run in the REPL of a guided run too, behind the source of `chosen.py`.
+"""
+
+import collections
+import itertools
+import re
+from collections.abc import Sequence
+
+from unspool.engine.strategies.chosen import LOOKED_AT, Chosen, enum_of
+from unspool.engine.strategies.columns import columns
+from unspool.engine.strategies.conditions import standing
+from unspool.engine.strategies.questions import COMMON, facts
+
+MOST_READ = 3_000
+"""Lines that are read one by one."""
+COUNTS = """Question: {}
+Does the line below count?"""
+IS_OF = """Question: {}
+Of which sort is the line below?"""
+REMARKS = re.compile(
+    r"\b(?:how many|number of|count)\b(?: [\w-]+){0,4}? (?:answers|comments|complaints|e-?mails"
+    r"|entries|feedback|headlines|instances|letters|lines|messages|notes|opinions|posts|questions"
+    r"|remarks|replies|reports|requests|responses|reviews|samples|snippets|statements|texts|tickets"
+    r"|titles|tweets|utterances)\b",
+    re.I,
+)
+"""What people write, of which lines may have one each."""
+PER_LINE = re.compile(
+    r"\b(?:(?:one|per|to|on) (?:a|each|every|per) line|(?:each|every|per|which|these|those|the|of"
+    r"|many) lines?|line (?:by|for) line|one per line)\b",
+    re.I,
+)
+LITERALLY = re.compile(
+    r"[\"“”‘`«]\S|(?<!\w)'\w[^']*'(?!\w)|\b(?:contain|mention|includ)(?:e|s|es|ed|ing)?\b"
+    r"|\b(?:begin|start|end)(?:s|ning|ing)? (?:with|in|by)\b"
+    r"|\b(?:the|a|an) (?:words|(?:word|letter|character|phrase|string|term|name)\b)",
+    re.I,
+)
+"""What says that a line has to have the very words."""
+LABEL = r"(?:\"[^\"\n]{1,40}\"|'[^'\n]{1,40}'|[\w/-]+)"
+AMONG = re.compile(
+    r"(?:\b(?:into|one of|either|as|between|among)|\bof these|"
+    r"\b(?:sorts?|kinds?|types?|classes|labels?|categories|class|category|options|intents?))"
+    rf"(?: are| is)?:? ({LABEL}(?:(?:, (?:and |or )?| and | or | / ){LABEL})+)",
+    re.I,
+)
+"""What lists the sorts that lines are of."""
+OF_SORT = r"\b(?:sort|kind|type|class|category|label|intent|sentiment|topic)(?: of)?:? [\"']?{}"
+RECORDS = 0.9
+"""The share of lines with figures from which on they are taken for records."""
+LEAST_WORDS = 3
+"""Words that a line has that says something."""
+
+
+class Judged(Chosen):
+    """What is counted of the lines by what they mean."""
+
+    def _judge(self, where: Sequence[str]) -> bool:
+        """Ends with how many lines a model says are meant, where the question is about what they
+        mean. Conditions that lines fulfil word for word, like names, choose which are read."""
+        options, wanted = self._sorts()
+        meant = [one for one in where if not self._is_literal(one, options)]
+        if self._ask_each is None or self._asks != "number" or not meant:
+            return False
+        if not (wanted or self._counts_lines()) or not self._worded():
+            return False
+        if LITERALLY.search(self._question) and not wanted:
+            return False
+        lines, _ = self._chosen([one for one in where if one not in meant])
+        if not 0 < len(lines) <= MOST_READ:
+            return False
+        if wanted:
+            self._counted(IS_OF.format(self._question), options, wanted, lines)
+        else:
+            self._counted(COUNTS.format(self._question), ["yes", "no"], ["yes"], lines)
+        return True
+
+    def _counted(
+        self, ask: str, options: Sequence[str], wanted: Sequence[str], lines: Sequence[str]
+    ) -> None:
+        """Asks of each line which of the options it is, and counts; ends with how many are what
+        is wanted, if anything is."""
+        single = list(dict.fromkeys(lines))
+        replies = self._ask_each(single, ask, schema=enum_of(options))
+        known = dict(zip(single, map(str, replies)))
+        self.found = [known[line] for line in lines]
+        counts = collections.Counter(self.found)
+        self._tell(", ".join(f"{name}: {number:,}" for name, number in counts.most_common()))
+        if wanted and self._asks == "number" and any(counts[one] for one in options):
+            self._final(sum(counts[one] for one in wanted))
+
+    def _sorts(self) -> "tuple[list[str], list[str]]":
+        """The sorts of lines that the question lists, and those of them that it asks for; of a
+        question that does not, nothing."""
+        for found in AMONG.finditer(self._question):
+            said = [one.strip("\"'") for one in re.findall(LABEL, found[1])]
+            listed = [one for one in dict.fromkeys(said) if one.lower() not in COMMON]
+            rest = f"{self._question[: found.start()]} {self._question[found.end(1) :]}"
+            wanted = [one for one in listed if standing(one, re.I).search(rest)]
+            if len(listed) > 1 and 0 < len(wanted) < len(listed):
+                return listed, wanted
+        return [], []
+
+    def _is_literal(self, condition: str, options: Sequence[str]) -> bool:
+        """Whether that is a name or figure which lines have, and not what they are called."""
+        name = re.split(r"\s*(?:[=:]|\bis\b)\s*", condition)[-1].strip("\"' ")
+        sort = re.search(OF_SORT.format(re.escape(name)), self._question, re.I)
+        known = facts(condition)
+        said = bool(known) and all(standing(one).search(self._question) for one in known)
+        return said and not sort and name not in options
+
+    def _counts_lines(self) -> bool:
+        """Whether it is lines that the question counts, or the items of a list."""
+        listed = isinstance(self._context, (list, tuple))
+        return listed or bool(PER_LINE.search(self._question) or REMARKS.search(self._question))
+
+    def _worded(self) -> bool:
+        """Whether the lines are what people have written, and no records."""
+        sample = list(itertools.islice(self._units(), LOOKED_AT))
+        figured = sum(any(map(str.isdigit, line)) for line in sample)
+        worded = sum(len(line.split()) >= LEAST_WORDS for line in sample)
+        free = figured < RECORDS * len(sample) and worded > len(sample) / 2
+        return free and not any(columns(sample))

@@ -9,6 +9,7 @@ import pytest
 
 from runs import Known, solve, ways
 from support import ScriptedServer
+from unspool.engine.strategies.judged import criterion, sorts
 from unspool.testing.script import ChatRequest
 from unspool.types import Result
 
@@ -38,15 +39,13 @@ def counted(
 
     def sub(request: ChatRequest) -> str:
         complains = any(line in request.last for line in [*BAD, GUESTS[-1]])
-        if "Of which sort" in request.last:
-            return json.dumps({"value": "bad" if complains else "good"})
         return json.dumps({"value": "yes" if complains else "no"})
 
     return solve([taken] * 4, context, question=question, mode="guided", sub=sub)
 
 
 def judged(server: ScriptedServer) -> int:
-    return sum("he line below" in request.last for request in server.requests)
+    return sum("Is the text below" in request.last for request in server.requests)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +69,26 @@ def test_what_lines_mean_is_asked_of_each_whatever_words_a_model_would_count(
         result, server = counted(question, *where, context=context)
         assert ways(result, "guided") == 4
         assert judged(server) == len(set(GUESTS))
-        assert all(question in one.last for one in server.requests if "below" in one.last)
+
+
+@pytest.mark.parametrize(
+    ("question", "ask"),
+    [
+        ("How many of the reviews are negative?", "one of those that are negative?"),
+        ("How many remarks complain?", "one of those that complain?"),
+        ("Count the complaints.", "one of those that are complaints?"),
+        ("Each is a note. How many are there who say that it is late?", "who say that it is late?"),
+        ("How many lines would you call rude?", "one of those that are rude?"),
+        ("Class each as glad or 'very sad'. Count the very sad ones.", "very sad?"),
+        ("Sort them into ham and spam. How many are spam (that are adverts)?", "that are adverts?"),
+        ("How many messages are there in total?", ""),
+        ("How many lines are in this text?", ""),
+    ],
+)
+def test_what_is_asked_of_each_is_what_the_question_says_of_them(question: str, ask: str) -> None:
+    found = criterion(question, *sorts(question))
+    assert found.endswith(ask)
+    assert ("Is the text below" in found) == bool(ask)
 
 
 def test_what_a_model_would_ask_in_words_of_its_own_is_asked_in_those_of_the_question(

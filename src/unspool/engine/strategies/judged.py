@@ -16,10 +16,8 @@ from unspool.engine.strategies.questions import COMMON, facts
 
 MOST_READ = 3_000
 """Lines that are read one by one."""
-COUNTS = """Question: {}
-Does the line below count?"""
-IS_OF = """Question: {}
-Of which sort is the line below?"""
+IS_ONE = "Is the text below {}one of those {}?"
+IS = "A text is one of these: {}. Is the text below {}?"
 REMARKS = re.compile(
     r"\b(?:how many|number of|count)\b(?: [\w-]+){0,4}? (?:answers|comments|complaints|e-?mails"
     r"|entries|feedback|headlines|instances|letters|lines|messages|notes|opinions|posts|questions"
@@ -33,6 +31,18 @@ PER_LINE = re.compile(
     r"|many) lines?|line (?:by|for) line|one per line)\b",
     re.I,
 )
+COUNTED = re.compile(r"\b(?:how many|number of|count)\b", re.I)
+RELATIVE = re.compile(r"\b(?:that|who|whose|which|where)\b(?! is,)[^.?!()]+")
+THERE = re.compile(r"^(?: of (?:them|these|those|all)\b)?(?: (?:are|were|is) there\b)?", re.I)
+IN_TOTAL = re.compile(
+    r"(?:(?:are|were|is|do|does|have|has)\b)?(?: *(?:there|i|we|in all|in total|have"
+    r"|(?:in|of) (?:this|the|that|these|those|all) \w+)\b)*",
+    re.I,
+)
+"""What a question says that counts all that there is."""
+AS = re.compile(r"(?:would|can|could|should|do) (?:you|one|we|i) \w+ (?:as )?(?:an? )?", re.I)
+SORTS = frozenset("complaints opinions questions requests statements".split())
+"""Nouns that say what a text is."""
 LITERALLY = re.compile(
     r"[\"“”‘`«]\S|(?<!\w)'\w[^']*'(?!\w)|\b(?:contain|mention|includ)(?:e|s|es|ed|ing)?\b"
     r"|\b(?:begin|start|end)(?:s|ning|ing)? (?:with|in|by)\b"
@@ -40,11 +50,12 @@ LITERALLY = re.compile(
     re.I,
 )
 """What says that a line has to have the very words."""
-LABEL = r"(?:\"[^\"\n]{1,40}\"|'[^'\n]{1,40}'|[\w/-]+)"
+LABEL = r"(?:\"[^\"\n]{1,40}\"|'[^'\n]{1,40}'|(?!(?:how|what|count|then|tell|say|give)\b)[\w/-]+)"
+AND = r"(?:, (?:and |or )?| and | or | / )"
 AMONG = re.compile(
     r"(?:\b(?:into|one of|either|as|between|among)|\bof these|"
     r"\b(?:sorts?|kinds?|types?|classes|labels?|categories|class|category|options|intents?))"
-    rf"(?: are| is)?:? ({LABEL}(?:(?:, (?:and |or )?| and | or | / ){LABEL})+)",
+    rf"(?: are| is)?:? ({LABEL}(?:{AND}{LABEL})+)",
     re.I,
 )
 """What lists the sorts that lines are of."""
@@ -61,21 +72,19 @@ class Judged(Chosen):
     def _judge(self, where: Sequence[str]) -> bool:
         """Ends with how many lines a model says are meant, where the question is about what they
         mean. Conditions that lines fulfil word for word, like names, choose which are read."""
-        options, wanted = self._sorts()
+        options, wanted = sorts(self._question)
         meant = [one for one in where if not self._is_literal(one, options)]
         if self._ask_each is None or self._asks != "number" or not meant:
             return False
         if not (wanted or self._counts_lines()) or not self._worded():
             return False
-        if LITERALLY.search(self._question) and not wanted:
+        ask = criterion(self._question, options, wanted)
+        if not ask or (LITERALLY.search(self._question) and not wanted):
             return False
         lines, _ = self._chosen([one for one in where if one not in meant])
         if not 0 < len(lines) <= MOST_READ:
             return False
-        if wanted:
-            self._counted(IS_OF.format(self._question), options, wanted, lines)
-        else:
-            self._counted(COUNTS.format(self._question), ["yes", "no"], ["yes"], lines)
+        self._counted(ask, ["yes", "no"], ["yes"], lines)
         return True
 
     def _counted(
@@ -91,18 +100,6 @@ class Judged(Chosen):
         self._tell(", ".join(f"{name}: {number:,}" for name, number in counts.most_common()))
         if wanted and self._asks == "number" and any(counts[one] for one in options):
             self._final(sum(counts[one] for one in wanted))
-
-    def _sorts(self) -> "tuple[list[str], list[str]]":
-        """The sorts of lines that the question lists, and those of them that it asks for; of a
-        question that does not, nothing."""
-        for found in AMONG.finditer(self._question):
-            said = [one.strip("\"'") for one in re.findall(LABEL, found[1])]
-            listed = [one for one in dict.fromkeys(said) if one.lower() not in COMMON]
-            rest = f"{self._question[: found.start()]} {self._question[found.end(1) :]}"
-            wanted = [one for one in listed if standing(one, re.I).search(rest)]
-            if len(listed) > 1 and 0 < len(wanted) < len(listed):
-                return listed, wanted
-        return [], []
 
     def _is_literal(self, condition: str, options: Sequence[str]) -> bool:
         """Whether that is a name or figure which lines have, and not what they are called."""
@@ -124,3 +121,51 @@ class Judged(Chosen):
         worded = sum(len(line.split()) >= LEAST_WORDS for line in sample)
         free = figured < RECORDS * len(sample) and worded > len(sample) / 2
         return free and not any(columns(sample))
+
+
+def sorts(question: str) -> "tuple[list[str], list[str]]":
+    """The sorts of lines that the question lists, and those of them that it asks for; of a
+    question that does not, nothing."""
+    for found in AMONG.finditer(question):
+        said = [one.strip("\"'") for one in re.split(AND, found[1])]
+        listed = [one for one in dict.fromkeys(said) if one.lower() not in COMMON]
+        rest = f"{question[: found.start()]} {question[found.end(1) :]}"
+        wanted = [one for one in listed if standing(one, re.I).search(rest)]
+        if len(listed) > 1 and 0 < len(wanted) < len(listed):
+            return listed, wanted
+    return [], []
+
+
+def criterion(question: str, options: Sequence[str], wanted: Sequence[str]) -> str:
+    """What a question that counts is asked as of each thing by itself: a small model answers a
+    short question for what is meant better than the whole one, and of several sorts takes one
+    too often. `wanted`: those of the sorts `options` that it asks for. Nothing, where it asks for
+    no more than how many there are."""
+    sort = " or ".join(wanted)
+    for one in wanted:
+        explained = re.search(rf"(?<!\w){re.escape(one)}[\"']? \(([^()]+)\)", question)
+        if explained:
+            return IS_ONE.format(f"{sort}, ", explained[1])
+    if wanted:
+        return IS.format(", ".join(options), sort)
+    meant = meant_by(question)
+    return IS_ONE.format("", meant) if meant else ""
+
+
+def meant_by(question: str) -> str:
+    """What a question says of the things that it counts: `that ask for rain`, of `how many of the
+    letters ask for rain`; nothing, where that is not told from the rest."""
+    counted = COUNTED.search(question)
+    if counted is None:
+        return ""
+    clause = RELATIVE.search(question, counted.start())
+    if clause:
+        return clause[0].strip()
+    noun = REMARKS.search(question)
+    rest = re.split(r"[.?!]", question[(noun or counted).end() :])[0]
+    told = AS.sub("are ", THERE.sub("", rest).strip(" ,"))
+    if IN_TOTAL.fullmatch(told):
+        sort = noun[0].split()[-1].lower() if noun else ""
+        return f"that are {sort}" if sort in SORTS else ""
+    plain = re.match(r"(?:about|against|by|for|from|in|of|on|to|with|without)\b", told)
+    return told if plain else f"that {told}"

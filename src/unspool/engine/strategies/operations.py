@@ -21,7 +21,7 @@ from unspool.engine.strategies.conditions import (
     taken,
     whole_name,
 )
-from unspool.engine.strategies.judged import MOST_READ, Judged
+from unspool.engine.strategies.judged import MOST_READ, Judged, sorts
 from unspool.engine.strategies.lines import OTHERS, PRONOUN, SHOWN, sentence, unplaced
 from unspool.engine.strategies.questions import (
     COMMON,
@@ -298,7 +298,7 @@ class Steps(Judged):
         """Asks of each line which of the options it is, and counts. What a model asks in words of
         its own, to be answered yes or no, is asked in those of the question, if that can be."""
         own = {"yes", "no", "true", "false"}.issuperset(map(str.lower, options))
-        if (own or self._sorts()[1]) and self._judge([ask]):
+        if (own or sorts(self._question)[1]) and self._judge([ask]):
             return
         lines = list(itertools.islice(self._units(), MOST_READ + 1))
         if len(lines) > MOST_READ:

@@ -42,6 +42,8 @@ class Labelled:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._meanings = meanings(task)
+        meant = (name for name, text in self._meanings.items() if text in task.question)
+        self._asked = next(meant, "")
         self._prompts: dict[int, str] = {}
         self._said: dict[str, str] = {}
 
@@ -68,8 +70,18 @@ class Labelled:
             self.note(longest, reply)
 
     def note(self, item: str, reply: str) -> None:
-        """Takes in what was replied about a message; the last reply that names one label counts."""
-        self._said[item] = label(reply, self._meanings) or self._said.get(item, UNCLEAR)
+        """Takes in what was replied about a message; the last reply that names one label counts,
+        or says yes or no to the one that the question asks for."""
+        named = label(reply, self._meanings) or self._asked_for(reply)
+        self._said[item] = named or self._said.get(item, UNCLEAR)
+
+    def _asked_for(self, reply: str) -> str | None:
+        """The label that `yes` stands for, or, of two, `no`."""
+        others = [one for one in self._meanings if one != self._asked]
+        says = label(reply, ("yes", "no"))
+        if says == "yes":
+            return self._asked or None
+        return others[0] if says == "no" and len(others) == 1 else None
 
     def label(self, item: str) -> str | None:
         """What was said of a message."""
@@ -81,12 +93,11 @@ class Labelled:
         of = {label: f"{place:x}" for place, label in enumerate(self._meanings)}
         of |= {UNASKED: UNASKED, UNCLEAR: UNCLEAR}
         said = (of[self._said.get(item, UNASKED)] for item in self._task.items)
-        question = self._task.question
         return {
             "labels": list(self._meanings),
             "true": "".join(of[label] for label in self._task.labels),
             "said": "".join(said),
-            "asked": next((name for name, text in self._meanings.items() if text in question), ""),
+            "asked": self._asked,
         }
 
 

@@ -173,6 +173,23 @@ def test_a_count_of_labels_is_judged_by_the_labels_that_it_rests_on(
     assert [one["within"] for one in evaluation.table["label"]["labels"].values()] == [0, 0]
 
 
+def test_yes_and_no_stand_for_the_label_that_is_asked_for(evaluation: Evaluation) -> None:
+    labelled = importlib.import_module("eval_labels").Labelled
+    for task in evaluation.student.tasks:
+        if task.kind == "label":
+            seen, asked = labelled(task), counted_label(task)
+            for item, label in zip(task.items, task.labels, strict=True):
+                seen.said(f"Is it?\n\n{item}\n\n", json.dumps({"value": _yes(label == asked)}))
+            told_of = [seen.label(item) for item in task.items]
+            two = len(seen.kept()["labels"]) == 2
+            right = [label if two or label == asked else "?" for label in task.labels]
+            assert told_of == right
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
 def test_what_is_cut_short_goes_on_where_it_was(evaluation: Evaluation) -> None:
     evaluation.student.in_service = iter([True] * 3)
     assert evaluation.run("--rows", "needle,count,two_hop") == 1

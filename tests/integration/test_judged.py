@@ -116,6 +116,7 @@ def test_names_choose_the_lines_of_which_it_is_asked(known: Known) -> None:
         ("How many remarks mention bread?", "bread", TEXT, 1),
         ("How many remarks are there about Sunniva?", "Sunniva", TEXT, 2),
         ("How many remarks begin with They?", "They", TEXT, 2),
+        ("How many remarks are coats? And how many remarks complain?", "coat", TEXT, 2),
         ("How many of these lines are late?", "late", ORDERS, 6),
         ("How many orders have been paid?", "paid", ORDERS, 3),
     ],

@@ -62,6 +62,8 @@ AMONG = re.compile(
 OF_SORT = r"\b(?:sort|kind|type|class|category|label|intent|sentiment|topic)(?: of)?:? [\"']?{}"
 RECORDS = 0.9
 """The share of lines with figures from which on they are taken for records."""
+MOST_HAVE = 0.95
+"""The share of the lines that has to have been read, for a count of them."""
 LEAST_WORDS = 3
 """Words that a line has that says something."""
 
@@ -74,7 +76,8 @@ class Judged(Chosen):
         mean. Conditions that lines fulfil word for word, like names, choose which are read."""
         options, wanted = sorts(self._question)
         meant = [one for one in where if not self._is_literal(one, options)]
-        if self._ask_each is None or self._asks != "number" or not meant:
+        several = len(re.findall(r"\bhow many\b", self._question, re.I)) > 1
+        if self._ask_each is None or self._asks != "number" or several or not meant:
             return False
         if not (wanted or self._counts_lines()) or not self._worded():
             return False
@@ -98,7 +101,8 @@ class Judged(Chosen):
         self.found = [known[line] for line in lines]
         counts = collections.Counter(self.found)
         self._tell(", ".join(f"{name}: {number:,}" for name, number in counts.most_common()))
-        if wanted and self._asks == "number" and any(counts[one] for one in options):
+        read = sum(counts[one] for one in options)
+        if wanted and self._asks == "number" and read >= MOST_HAVE * len(lines):
             self._final(sum(counts[one] for one in wanted))
 
     def _is_literal(self, condition: str, options: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ GUESTS = [
 ]
 TEXT = "\n".join(GUESTS)
 ORDERS = "\n".join(f"{n} | {'late' if n % 3 else 'paid'} | Vik | with a word" for n in range(9))
+ADVERTS = "Is the text below spam, one of those that are adverts?"
 LISTED = "Sort the remarks, one a line, into good, bad. How many are bad (that complain)?"
 
 
@@ -45,7 +47,9 @@ def counted(
 
 
 def judged(server: ScriptedServer) -> int:
-    return sum("Is the text below" in request.last for request in server.requests)
+    return sum(
+        bool(re.search("the (line|text) below", request.last)) for request in server.requests
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,13 +78,11 @@ def test_what_lines_mean_is_asked_of_each_whatever_words_a_model_would_count(
 @pytest.mark.parametrize(
     ("question", "ask"),
     [
-        ("How many of the reviews are negative?", "one of those that are negative?"),
-        ("How many remarks complain?", "one of those that complain?"),
-        ("Count the complaints.", "one of those that are complaints?"),
-        ("Each is a note. How many are there who say that it is late?", "who say that it is late?"),
-        ("How many lines would you call rude?", "one of those that are rude?"),
-        ("Class each as glad or 'very sad'. Count the very sad ones.", "very sad?"),
-        ("Sort them into ham and spam. How many are spam (that are adverts)?", "that are adverts?"),
+        ("How many of the reviews are negative?", "are negative?\nDoes the line below count?"),
+        ("Count the complaints.", "Count the complaints.\nDoes the line below count?"),
+        ("Class each as glad or 'very sad'. Count the very sad ones.", "the text below very sad?"),
+        ("Sort them into ham and spam. How many are spam (that are adverts)?", ADVERTS),
+        ("How many are of the sort spam, that is, notes that are adverts?", ADVERTS),
         ("How many messages are there in total?", ""),
         ("How many lines are in this text?", ""),
     ],
@@ -88,7 +90,7 @@ def test_what_lines_mean_is_asked_of_each_whatever_words_a_model_would_count(
 def test_what_is_asked_of_each_is_what_the_question_says_of_them(question: str, ask: str) -> None:
     found = criterion(question, *sorts(question))
     assert found.endswith(ask)
-    assert ("Is the text below" in found) == bool(ask)
+    assert bool(found) == bool(ask)
 
 
 def test_what_a_model_would_ask_in_words_of_its_own_is_asked_in_those_of_the_question(

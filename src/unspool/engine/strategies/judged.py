@@ -16,7 +16,9 @@ from unspool.engine.strategies.questions import COMMON, facts
 
 MOST_READ = 3_000
 """Lines that are read one by one."""
-IS_ONE = "Is the text below {}one of those {}?"
+COUNTS = """Question: {}
+Does the line below count?"""
+IS_ONE = "Is the text below {}, one of those {}?"
 IS = "A text is one of these: {}. Is the text below {}?"
 REMARKS = re.compile(
     r"\b(?:how many|number of|count)\b(?: [\w-]+){0,4}? (?:answers|comments|complaints|e-?mails"
@@ -33,14 +35,12 @@ PER_LINE = re.compile(
 )
 COUNTED = re.compile(r"\b(?:how many|number of|count)\b", re.I)
 RELATIVE = re.compile(r"\b(?:that|who|whose|which|where)\b(?! is,)[^.?!()]+")
-THERE = re.compile(r"^(?: of (?:them|these|those|all)\b)?(?: (?:are|were|is) there\b)?", re.I)
 IN_TOTAL = re.compile(
     r"(?:(?:are|were|is|do|does|have|has)\b)?(?: *(?:there|i|we|in all|in total|have"
     r"|(?:in|of) (?:this|the|that|these|those|all) \w+)\b)*",
     re.I,
 )
 """What a question says that counts all that there is."""
-AS = re.compile(r"(?:would|can|could|should|do) (?:you|one|we|i) \w+ (?:as )?(?:an? )?", re.I)
 SORTS = frozenset("complaints opinions questions requests statements".split())
 """Nouns that say what a text is."""
 LITERALLY = re.compile(
@@ -59,7 +59,11 @@ AMONG = re.compile(
     re.I,
 )
 """What lists the sorts that lines are of."""
-OF_SORT = r"\b(?:sort|kind|type|class|category|label|intent|sentiment|topic)(?: of)?:? [\"']?{}"
+OF_SORT = re.compile(
+    r"\bof the (?:sort|kind|type|class|category|label|intent|sentiment|topic):? "
+    rf"({LABEL})(?=[,.?!)]| \()",
+    re.I,
+)
 RECORDS = 0.9
 """The share of lines with figures from which on they are taken for records."""
 MOST_HAVE = 0.95
@@ -108,7 +112,8 @@ class Judged(Chosen):
     def _is_literal(self, condition: str, options: Sequence[str]) -> bool:
         """Whether that is a name or figure which lines have, and not what they are called."""
         name = re.split(r"\s*(?:[=:]|\bis\b)\s*", condition)[-1].strip("\"' ")
-        sort = re.search(OF_SORT.format(re.escape(name)), self._question, re.I)
+        named = OF_SORT.search(self._question)
+        sort = named is not None and named[1].strip("\"'") == name
         known = facts(condition)
         said = bool(known) and all(standing(one).search(self._question) for one in known)
         return said and not sort and name not in options
@@ -141,35 +146,33 @@ def sorts(question: str) -> "tuple[list[str], list[str]]":
 
 
 def criterion(question: str, options: Sequence[str], wanted: Sequence[str]) -> str:
-    """What a question that counts is asked as of each thing by itself: a small model answers a
-    short question for what is meant better than the whole one, and of several sorts takes one
-    too often. `wanted`: those of the sorts `options` that it asks for. Nothing, where it asks for
-    no more than how many there are."""
+    """What a question that counts is asked as of each thing by itself. `wanted`: those of the
+    sorts `options` that it asks for. Nothing, where it asks for no more than how many there are.
+
+    Where a sort has a name, a small model answers a short question for that and what it means
+    better than the whole one, and of all sorts takes one too often. Where it has none, it says
+    yes too often to the short one.
+    """
     sort = " or ".join(wanted)
     for one in wanted:
         explained = re.search(rf"(?<!\w){re.escape(one)}[\"']? \(([^()]+)\)", question)
         if explained:
-            return IS_ONE.format(f"{sort}, ", explained[1])
+            return IS_ONE.format(sort, explained[1])
     if wanted:
         return IS.format(", ".join(options), sort)
-    meant = meant_by(question)
-    return IS_ONE.format("", meant) if meant else ""
-
-
-def meant_by(question: str) -> str:
-    """What a question says of the things that it counts: `that ask for rain`, of `how many of the
-    letters ask for rain`; nothing, where that is not told from the rest."""
-    counted = COUNTED.search(question)
-    if counted is None:
+    if _of_all(question):
         return ""
-    clause = RELATIVE.search(question, counted.start())
-    if clause:
-        return clause[0].strip()
-    noun = REMARKS.search(question)
-    rest = re.split(r"[.?!]", question[(noun or counted).end() :])[0]
-    told = AS.sub("are ", THERE.sub("", rest).strip(" ,"))
-    if IN_TOTAL.fullmatch(told):
-        sort = noun[0].split()[-1].lower() if noun else ""
-        return f"that are {sort}" if sort in SORTS else ""
-    plain = re.match(r"(?:about|against|by|for|from|in|of|on|to|with|without)\b", told)
-    return told if plain else f"that {told}"
+    named = OF_SORT.search(question)
+    clause = RELATIVE.search(question, named.end()) if named else None
+    if named and clause:
+        return IS_ONE.format(named[1].strip("\"'"), clause[0].strip())
+    return COUNTS.format(question)
+
+
+def _of_all(question: str) -> bool:
+    """Whether a question asks how many there are in all, and says nothing of those it counts."""
+    counted = REMARKS.search(question) or COUNTED.search(question)
+    if counted is None:
+        return True
+    rest = re.split(r"[.?!]", question[counted.end() :])[0].strip(" ,")
+    return bool(IN_TOTAL.fullmatch(rest)) and counted[0].split()[-1].lower() not in SORTS

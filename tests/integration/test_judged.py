@@ -29,6 +29,7 @@ GUESTS = [
 TEXT = "\n".join(GUESTS)
 ORDERS = "\n".join(f"{n} | {'late' if n % 3 else 'paid'} | Vik | with a word" for n in range(9))
 ADVERTS = "Is the text below spam, one of those that are adverts?"
+EACH = "\nIs the one below among those that it asks for?"
 LISTED = "Sort the remarks, one a line, into good, bad. How many are bad (that complain)?"
 
 
@@ -47,9 +48,7 @@ def counted(
 
 
 def judged(server: ScriptedServer) -> int:
-    return sum(
-        bool(re.search("the (line|text) below", request.last)) for request in server.requests
-    )
+    return sum(bool(re.search("the (one|text) below", request.last)) for request in server.requests)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +77,8 @@ def test_what_lines_mean_is_asked_of_each_whatever_words_a_model_would_count(
 @pytest.mark.parametrize(
     ("question", "ask"),
     [
-        ("How many of the reviews are negative?", "are negative?\nDoes the line below count?"),
-        ("Count the complaints.", "Count the complaints.\nDoes the line below count?"),
+        ("How many of the reviews are negative?", f"negative?{EACH}"),
+        ("Count the complaints.", f"Count the complaints.{EACH}"),
         ("Class each as glad or 'very sad'. Count the very sad ones.", "the text below very sad?"),
         ("Sort them into ham and spam. How many are spam (that are adverts)?", ADVERTS),
         ("How many are of the sort spam, that is, notes that are adverts?", ADVERTS),

@@ -16,8 +16,8 @@ from unspool.engine.strategies.questions import COMMON, facts
 
 MOST_READ = 3_000
 """Lines that are read one by one."""
-COUNTS = """Question: {}
-Does the line below count?"""
+COUNTS = """Many lines are looked at for this question: {}
+Is the one below among those that it asks for?"""
 IS_ONE = "Is the text below {}, one of those {}?"
 IS = "A text is one of these: {}. Is the text below {}?"
 REMARKS = re.compile(

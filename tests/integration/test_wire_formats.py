@@ -445,6 +445,45 @@ async def test_a_failed_response_says_whether_it_heals(http: HttpPool) -> None:
                 await ask(RESPONSES, http, reply)
 
 
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        ({"error": {"type": "invalid_request_error", "code": "context_length_exceeded"}}, None),
+        ({"error": {"type": "tokens", "code": "insufficient_quota"}}, ModelRefused),
+        ({"error": {"type": "server_error", "code": None}}, ModelUnavailable),
+        ({"code": "server_is_overloaded"}, ModelUnavailable),
+    ],
+)
+async def test_an_error_in_a_stream_of_responses_is_read_however_it_is_put(
+    http: HttpPool, event: Mapping[str, Any], error: type[Exception] | None
+) -> None:
+    told = json.dumps({"type": "error", **event})
+    with pytest.raises(error or ContextTooLong):
+        await streamed(RESPONSES, http, Reply(body=f"data: {told}\n\n"))
+
+
+async def test_a_reply_is_whole_where_only_its_reasoning_came_in_pieces(http: HttpPool) -> None:
+    said = {"type": "message", "content": [{"type": "output_text", "text": "the answer"}]}
+    ended = {"object": "response", "status": "completed", "output": [said], "usage": {}}
+    events = [
+        {"type": "response.reasoning_summary_text.delta", "delta": "think"},
+        {"type": "response.completed", "response": ended},
+    ]
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+    completion, _ = await streamed(RESPONSES, http, Reply(body=body))
+    assert (completion.text, completion.reasoning) == ("the answer", "think")
+
+
+async def test_what_is_cut_behind_the_end_of_a_reply_costs_nothing(http: HttpPool) -> None:
+    events = [
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "all"}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}},
+    ]
+    whole = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+    completion, _ = await streamed(ANTHROPIC, http, Reply(body=f'{whole}data: {{"type": "mess'))
+    assert (completion.text, completion.usage.lost_calls) == ("all", 0)
+
+
 async def test_what_is_sent_to_openai_is_not_kept_and_finds_its_cache(http: HttpPool) -> None:
     request = replace(REQUEST, is_root=True, tree_id="run-1", temperature=0.5, max_tokens=1)
     body = await sent(RESPONSES, http, request)

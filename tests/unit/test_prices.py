@@ -22,6 +22,15 @@ def test_a_users_own_prices_come_first_and_round_up() -> None:
     assert price_microusd(None, "c", USAGE, prices=prices) == 790
 
 
+def test_what_is_cached_beside_what_is_read_costs_no_less_than_nothing() -> None:
+    beside = Usage(calls=1, input_tokens=10, cached_tokens=5000)
+    assert pricer(None, "c", prices={"c": (3.0, 15.0, 0.3)})(beside) == 1500
+    pytest.importorskip("genai_prices")
+    listed = price_microusd("openai", "gpt-5", beside)
+    assert listed is not None
+    assert listed > 0
+
+
 def test_what_is_written_into_a_cache_may_have_a_price_of_its_own() -> None:
     prices = {"c": (1.0, 3.0, 0.1), "d": (1.0, 3.0, 0.1, 1.5)}
     assert pricer(None, "c", prices=prices)(USAGE, Written(200)) == 790

@@ -110,9 +110,9 @@ def _add_message(draft: Draft, message: Mapping[str, Any]) -> None:
 
 
 def _add_finish(draft: Draft, choice: Mapping[str, Any]) -> None:
-    reason = choice.get("finish_reason")
+    reason = str(choice.get("finish_reason") or "")
     if choice.get("error") or reason in BROKEN_FINISHES:
         raise error_in_reply(draft.asked, choice.get("error") or f"finish_reason {reason}")
     if reason:
         draft.ended(finish_of(reason))
-        draft.refused = str(reason) if reason in _DECLINED else ""
+        draft.refused = reason if reason in _DECLINED else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -116,7 +117,7 @@ def usage_of(body: Mapping[str, Any], *, prompt_chars: int, reply_chars: int) ->
 def billed_microusd(body: Mapping[str, Any]) -> int | None:
     """What the server says that it charged, in microusd; None where it does not say."""
     billed = mapping(body.get("usage")).get("cost")
-    if isinstance(billed, int | float) and not isinstance(billed, bool) and billed >= 0:
+    if isinstance(billed, int | float) and not isinstance(billed, bool) and 0 <= billed < math.inf:
         return -int(-billed * 1_000_000 // 1)
     return None
 

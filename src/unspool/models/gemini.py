@@ -144,11 +144,11 @@ def _add_candidate(draft: Draft, candidate: Mapping[str, Any]) -> None:
     for part in map(mapping, mapping(candidate.get("content")).get("parts") or ()):
         if isinstance(text := part.get("text"), str) and text:
             (draft.reasoning if part.get("thought") else draft.pieces).append(text)
-    reason = candidate.get("finishReason")
+    reason = str(candidate.get("finishReason") or "")
     if not reason:
         return
     if reason in _BROKEN and not draft.pieces:
         raise broken(draft.asked, f"finishReason {reason}, {candidate.get('finishMessage') or ''}")
-    draft.ended(_FINISHES.get(str(reason), "other"))
+    draft.ended(_FINISHES.get(reason, "other"))
     if draft.finish == "other":
         draft.refused = f"{reason} {candidate.get('finishMessage') or ''}".strip()

@@ -127,7 +127,7 @@ def _by_the_list(listed: ModelPrice, usage: Usage, written: Written) -> int | No
     from genai_prices import Usage as Counted
 
     counted = Counted(
-        input_tokens=usage.input_tokens,
+        input_tokens=max(usage.input_tokens, usage.cached_tokens + written.tokens),
         cache_read_tokens=usage.cached_tokens,
         cache_write_tokens=written.tokens,
         cache_write_1h_tokens=written.for_an_hour,
@@ -149,7 +149,8 @@ def _linear(
     for_an_hour = into_cache if for_an_hour is None else for_an_hour
 
     def price(usage: Usage, written: Written = NOTHING, /) -> int:
-        fresh = usage.input_tokens - usage.cached_tokens - written.tokens
+        # Some servers count what was cached apart from what was read.
+        fresh = max(0, usage.input_tokens - usage.cached_tokens - written.tokens)
         return math.ceil(
             fresh * read
             + usage.cached_tokens * cached

@@ -22,12 +22,20 @@ _SHOWN_CHARS = 400
 _GARBAGE_CHARS = 100
 _SECRET_CHARS = 4
 _HEALING = frozenset({408, 409, 425, 429})
-_NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+_NO_CREDIT = frozenset(
+    {
+        "billing_hard_limit_reached",
+        "billing_not_active",
+        "exceeded_current_quota_error",
+        "insufficient_quota",
+    }
+)
 _DECLINED = frozenset(
     {
         "bio_policy",
         "content_filter",
         "content_policy_violation",
+        "data_inspection_failed",
         "invalid_prompt",
         "misalignment_policy_violation",
     }
@@ -36,9 +44,17 @@ _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|maximum context length|maximum prompt length"
     r"|maximum model length|max_model_len|context (?:size|length|window|limit)|prompt is too long"
     r"|prompt too long|request too large|reduce the length|input token count"
-    r"|inputs?`? must have (?:less|fewer)|too many (?:input )?tokens|input is too long",
+    r"|inputs?`? must have (?:less|fewer)|too many (?:input )?tokens|input is too long"
+    r"|`inputs` tokens \+ `max_new_tokens`|>= n_ctx|string_above_max_length"
+    r"|exceeded model token limit|range of input length|prompt exceeds max length",
     re.IGNORECASE,
 )
+_TOO_LONG_AT_ONCE = re.compile(
+    r"context_length_exceeded|exceed_context_size|maximum context length|request too large",
+    re.IGNORECASE,
+)
+"""The same, of a server that says it as it says that too much is asked in a minute."""
+_REPLY_TOO_LONG = re.compile(r"max_(?:completion_)?tokens['`\"]? is too large", re.IGNORECASE)
 _LOOKS_SECRET = re.compile(
     r"\b(?:(?:sk|gsk|csk|xai|nvapi|hf)[-_][\w*.-]{8,}|AIza[\w*.-]{20,})", re.IGNORECASE
 )
@@ -88,7 +104,7 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str], body: bytes) 
     if 300 <= status < 400:
         target = asked.shortened(headers.get("Location", "elsewhere"))
         return ModelRefused(f"{text}. It moved to {target}: change base_url.", status=status)
-    if status == 413 or _TOO_LONG.search(" ".join((*codes, message))):
+    if status == 413 or _is_too_long(status, " ".join((*codes, message))):
         return ContextTooLong(
             f"{text}. Ask with a shorter prompt, or a model with a longer window.", status=status
         )
@@ -108,6 +124,12 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str], body: bytes) 
     if status == 401 and not asked.key:
         remedy = f"No key was given. {remedy}"
     return ModelRefused(f"{text}. {remedy}", status=status)
+
+
+def _is_too_long(status: int, said: str) -> bool:
+    """Whether that is of one prompt, and not of many tokens in a minute, or of the reply."""
+    words = _TOO_LONG_AT_ONCE if status == 429 else _TOO_LONG
+    return bool(words.search(said)) and not _REPLY_TOO_LONG.search(said)
 
 
 def declined(asked: Asked, said: str) -> ModelDeclined:

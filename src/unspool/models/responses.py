@@ -20,7 +20,15 @@ from unspool.types import Request, Usage
 _LEAST_TOKENS = 16
 """The API refuses a lower bound on the reply."""
 _KEY_CHARS = 64
-_STATUSES = {"rate_limit_exceeded": 429, "server_error": 500, "vector_store_timeout": 504}
+_STATUSES = {
+    "rate_limit_exceeded": 429,
+    "too_many_requests": 429,
+    "server_error": 500,
+    "server_is_overloaded": 503,
+    "service_unavailable_error": 503,
+    "slow_down": 503,
+    "vector_store_timeout": 504,
+}
 _CUT: Mapping[str, Finish] = {"max_output_tokens": "length"}
 _DELTAS = ("response.output_text.delta", "response.refusal.delta")
 _REASONING = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
@@ -79,7 +87,7 @@ class ResponsesFormat:
     def add_event(self, draft: Draft, value: Mapping[str, Any]) -> bool:
         kind = value.get("type")
         if kind == "error":
-            raise _failed(draft, value)
+            raise _failed(draft, mapping(value.get("error")) or value)
         if kind in _DELTAS or kind in _REASONING:
             into = draft.pieces if kind in _DELTAS else draft.reasoning
             if isinstance(delta := value.get("delta"), str) and delta:
@@ -109,9 +117,9 @@ class ResponsesFormat:
             raise _failed(draft, mapping(response.get("error")))
         draft.model = str(response.get("model") or draft.model)
         draft.told |= mapping(response.get("usage"))
-        heard = bool(draft.pieces or draft.reasoning)
+        heard, thought = bool(draft.pieces), bool(draft.reasoning)
         for item in response.get("output") or ():
-            _add_item(draft, mapping(item), heard=heard)
+            _add_item(draft, mapping(item), heard=heard, thought=thought)
         if response.get("status") == "incomplete":
             reason = str(mapping(response.get("incomplete_details")).get("reason"))
             draft.ended(_CUT.get(reason, "other"))
@@ -129,9 +137,10 @@ def _input(request: Request) -> list[dict[str, str]]:
     return messages or [{"role": "user", "content": "(empty)"}]
 
 
-def _add_item(draft: Draft, item: Mapping[str, Any], *, heard: bool) -> None:
-    """One item of the output; `heard`: its text has come already, in pieces."""
-    if item.get("type") == "reasoning" and not heard:
+def _add_item(draft: Draft, item: Mapping[str, Any], *, heard: bool, thought: bool) -> None:
+    """One item of the output; `heard`, `thought`: its text, its reasoning has come already, in
+    pieces."""
+    if item.get("type") == "reasoning" and not thought:
         parts = [*(item.get("summary") or ()), *(item.get("content") or ())]
         draft.reasoning += [str(mapping(part).get("text") or "") for part in parts]
     if item.get("type") != "message":
@@ -144,5 +153,6 @@ def _add_item(draft: Draft, item: Mapping[str, Any], *, heard: bool) -> None:
 
 
 def _failed(draft: Draft, error: Mapping[str, Any]) -> ModelError:
-    name = str(error.get("code") or "server_error")
+    kind = error.get("type")
+    name = str(error.get("code") or (kind if kind != "error" else "") or "server_error")
     return error_named(draft.asked, name, error.get("message"), _STATUSES)

@@ -240,10 +240,12 @@ class WireModel:
                 if self._add_events(draft, parser.feed(chunk), on_text):
                     await stream.drain()
                     return
+            if self._add_events(draft, parser.end(), on_text):
+                return
         except ModelUnavailable:
             if not draft.finished:
                 raise
-        if self._add_events(draft, parser.end(), on_text) or draft.finished:
+        if draft.finished:  # what was cut stands behind the reply
             return
         raise ModelUnavailable(
             f"{self._asked!r}: the reply was cut before its end.", status=200, lost_calls=1

@@ -26,7 +26,7 @@ from unspool.models.prices import pricer
 from unspool.models.providers import Quirks, find
 from unspool.models.wire import WireModel
 from unspool.models.wrap.retry import Retry
-from unspool.testing.script import Reply
+from unspool.testing.script import ChatRequest, Reply
 from unspool.testing.server import ScriptedServer
 from unspool.types import Completion, Message, Request, Usage
 
@@ -402,3 +402,33 @@ def test_an_unknown_provider_lists_the_known() -> None:
         find("opnai")
     assert find("lmstudio").key is None
     assert find("openai").key == "OPENAI_API_KEY"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_fields_that_a_server_does_not_take_are_left_out_from_then_on(
+    http: HttpPool, stream: bool
+) -> None:
+    """As those of models that reason do, whatever stands between."""
+
+    def reasons(request: ChatRequest) -> Reply:
+        if request.body.get("temperature") is not None:
+            return Reply("Unsupported value: 'temperature' does not support 0.0", status=400)
+        if "max_tokens" in request.body:
+            said = "'max_tokens' is not supported with this model. Use 'max_completion_tokens'."
+            return Reply(f"Unsupported parameter: {said}", status=400)
+        return Reply(f"at most {request.body['max_completion_tokens']}")
+
+    asked = replace(REQUEST, temperature=0.0, max_tokens=90, schema={"type": "object"})
+    with ScriptedServer(reasons) as server:
+        model = chat(server, http)
+        for _ in range(2):
+            completion = await model.complete(asked, print if stream else None)
+            assert completion.text == "at most 90"
+        assert len(server.requests) == 4
+        assert all("response_format" in one.body for one in server.requests)
+
+
+async def test_a_field_with_a_wrong_value_is_no_field_that_is_not_taken(http: HttpPool) -> None:
+    reply = Reply("'temperature' must be between 0 and 2", status=400)
+    with pytest.raises(ModelRefused, match="between 0 and 2"):
+        await complete(http, reply, replace(REQUEST, temperature=3.0))

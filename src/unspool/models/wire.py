@@ -17,6 +17,7 @@ from unspool.models.refusals import Asked, declined, garbage, json_or_none, refu
 from unspool.models.sse import SseParser
 from unspool.models.stops import Until, before
 from unspool.models.structured import refused_schema
+from unspool.models.untaken import field_refused, without
 from unspool.types import Completion, OnText, Request, Usage
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
@@ -136,6 +137,7 @@ class WireModel:
         self._extra = dict(extra or {})
         self._pricer = pricer
         self._unheld: set[str] = set()
+        self._untaken: set[str] = set()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._name!r}, {self._asked!r})"
@@ -154,7 +156,8 @@ class WireModel:
         """Answers `request`; with `on_text`, the reply is streamed and handed over in pieces.
 
         Cancelling the call closes its connection. Where the server does not take the
-        request's schema, it is asked once more without, and with that schema never again.
+        request's schema, it is asked once more without, and with that schema never again; so
+        with a temperature, or a bound on the reply that it knows by another name.
 
         Raises:
             ModelUnavailable: overload, time-out, no or a cut connection, a broken reply.
@@ -165,6 +168,17 @@ class WireModel:
         """
         if request.schema is not None:
             return await self._held(request, request.schema, on_text)
+        while True:
+            asked = without(request, self._untaken)
+            try:
+                return await self._once(asked, on_text)
+            except ModelRefused as refused:
+                field = field_refused(refused, asked)
+                if not field:
+                    raise
+                self._untaken.add(field)
+
+    async def _once(self, request: Request, on_text: OnText | None) -> Completion:
         if on_text is None and self._format.streams_by_itself(request):
             on_text = unwatched
         body = self._body(request, streamed=on_text is not None)

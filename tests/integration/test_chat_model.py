@@ -432,3 +432,15 @@ async def test_a_field_with_a_wrong_value_is_no_field_that_is_not_taken(http: Ht
     reply = Reply("'temperature' must be between 0 and 2", status=400)
     with pytest.raises(ModelRefused, match="between 0 and 2"):
         await complete(http, reply, replace(REQUEST, temperature=3.0))
+
+
+async def test_a_schema_that_the_server_fails_at_is_left_out(http: HttpPool) -> None:
+    def fails(request: ChatRequest) -> Reply:
+        if "response_format" in request.body:
+            said = "Failed to generate JSON. Please adjust your prompt."
+            return Reply(said, status=400, error_code="json_validate_failed")
+        return Reply("{}")
+
+    with ScriptedServer(fails) as server:
+        asked = replace(REQUEST, schema={"type": "object"})
+        assert (await chat(server, http).complete(asked)).text == "{}"

@@ -32,6 +32,12 @@ def test_a_version_that_is_left_out_is_added(provider: str, given: str, wanted: 
     assert own_url(find(provider), given) == wanted
 
 
+@pytest.mark.parametrize("given", ["https://h/v1?api-version=1", "https://h/v1#x"])
+def test_an_address_with_a_query_is_told(given: str) -> None:
+    with pytest.raises(ConfigurationError, match="leave out what stands behind"):
+        own_url(find("openai"), given)
+
+
 def test_the_addresses_that_are_known_are_whole() -> None:
     for row in providers().values():
         assert own_url(row, row.base_url) == row.base_url

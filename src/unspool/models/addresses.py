@@ -27,6 +27,11 @@ def checked_url(base_url: str, named: str = "base_url") -> str:
             f"{named} is {Asked('', '', None).redacted(base_url)!r}: it has to be an address "
             "such as https://host/v1"
         )
+    if re.search(r"[?#]", url):
+        raise ConfigurationError(
+            f"{named} is {Asked('', '', None).redacted(base_url)!r}: paths are added to it, so"
+            " leave out what stands behind `?` or `#`"
+        )
     return url
 
 

@@ -10,7 +10,7 @@ from unspool.errors import ContextTooLong, ModelRefused
 
 _ABOUT_SCHEMA = re.compile(
     r"response_format|json_?schema|json mode|structured.?output|schema|grammar"
-    r"|unsupported|not supported|extra.{0,20}(?:field|input)",
+    r"|failed to (?:generate|validate) json|unsupported|not supported|extra.{0,20}(?:field|input)",
     re.IGNORECASE,
 )
 _KINDS = frozenset({"type", "enum", "const", "anyOf", "$ref"})

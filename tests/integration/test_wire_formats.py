@@ -474,6 +474,20 @@ async def test_a_reply_is_whole_where_only_its_reasoning_came_in_pieces(http: Ht
     assert (completion.text, completion.reasoning) == ("the answer", "think")
 
 
+async def test_what_claude_has_read_is_not_unread_at_the_end(http: HttpPool) -> None:
+    begun = {"input_tokens": 500, "cache_read_input_tokens": 100, "output_tokens": 1}
+    ended = {"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 7}
+    events = [
+        {"type": "message_start", "message": {"usage": begun}},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "all"}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": ended},
+        {"type": "message_stop"},
+    ]
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+    usage = (await streamed(ANTHROPIC, http, Reply(body=body)))[0].usage
+    assert (usage.input_tokens, usage.cached_tokens, usage.output_tokens) == (600, 100, 7)
+
+
 async def test_what_is_cut_behind_the_end_of_a_reply_costs_nothing(http: HttpPool) -> None:
     events = [
         {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "all"}},

@@ -24,6 +24,7 @@ NOW_S = 1_700_000_000.0
         ({"Retry-After": "Tue, 14 Nov 2023 22:13:50 GMT"}, 30.0),
         ({"Retry-After": "Tue, 14 Nov 2000 22:13:50 GMT"}, 0.0),
         ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "1m30s"}, 90.0),
         ({"Retry-After": "-1"}, None),
         ({"Retry-After": "inf"}, None),
         ({"Retry-After": ""}, None),

@@ -195,7 +195,9 @@ def _failed(draft: Draft, error: Mapping[str, Any]) -> ModelError:
 def _take_usage(draft: Draft, value: Mapping[str, Any]) -> None:
     """A later report is of the whole reply, and may leave out what has not changed."""
     told = mapping(value.get("usage"))
-    draft.told |= {name: number for name, number in told.items() if number is not None}
+    # Of what is read before the reply, some servers say 0 at its end.
+    known = {name: number for name, number in told.items() if number is not None}
+    draft.told |= {name: one for name, one in known.items() if one or name not in draft.told}
 
 
 def _add_block(draft: Draft, block: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from unspool.errors import (
     ModelRefused,
     ModelUnavailable,
 )
+from unspool.models.rates import seconds_until
 
 _SHOWN_CHARS = 400
 _GARBAGE_CHARS = 100
@@ -55,11 +56,21 @@ _TOO_LONG_AT_ONCE = re.compile(
 )
 """The same, of a server that says it as it says that too much is asked in a minute."""
 _REPLY_TOO_LONG = re.compile(r"max_(?:completion_)?tokens['`\"]? is too large", re.IGNORECASE)
+_SPELLED = re.compile(r"(?:[\d.]+(?:ms|[hms]))+")
+"""A time as some servers write it: `1m30s`."""
 _LOOKS_SECRET = re.compile(
     r"\b(?:(?:sk|gsk|csk|xai|nvapi|hf)[-_][\w*.-]{8,}|AIza[\w*.-]{20,})", re.IGNORECASE
 )
 _CREDIT_GONE = re.compile(r"credit balance is too low", re.IGNORECASE)
 _WRONG_KEY = re.compile(r"API_KEY_INVALID|API key not valid", re.IGNORECASE)
+_STATUSES = {
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "invalid_request_error": 400,
+    "model_not_found": 404,
+    "permission_error": 403,
+}
+"""Of errors without a number, what is known not to heal."""
 _OTHER_WORDS = "Ask in other words, leave out what it objects to, or use another model."
 _NO_USE = "It says that asking again is of no use."
 _REMEDIES: Mapping[int, str] = {
@@ -141,7 +152,9 @@ def declined(asked: Asked, said: str) -> ModelDeclined:
 def error_in_reply(asked: Asked, error: Any) -> ModelError:
     """The error for an `error` object in a response whose status is 200."""
     code = str(error.get("code")) if isinstance(error, dict) else ""
-    status = int(code) if code.isdecimal() and 300 <= int(code) < 600 else 503
+    names = {code, str(error.get("type"))} if isinstance(error, dict) else set()
+    named = next((_STATUSES[name] for name in names if name in _STATUSES), 503)
+    status = int(code) if code.isdecimal() and 300 <= int(code) < 600 else named
     failed = refusal(asked, status, {}, json.dumps({"error": error}).encode())
     failed.lost_calls = 1  # it began to answer
     return failed
@@ -182,6 +195,8 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
         return milliseconds / 1000
     value = _header(headers, "retry-after")
     seconds = _number(value)
+    if seconds is None and _SPELLED.fullmatch(value):
+        seconds = seconds_until(value, now_s)
     if seconds is not None:
         return seconds
     try:

@@ -28,6 +28,14 @@ GUESTS = [
 ]
 TEXT = "\n".join(GUESTS)
 ORDERS = "\n".join(f"{n} | {'late' if n % 3 else 'paid'} | Vik | with a word" for n in range(9))
+PROGRAM = """import os
+import sys
+def total(numbers):
+    found = sum(numbers)
+    return found if found else None
+for name in os.listdir(sys.argv[-1]):
+    print(name.upper(), total(map(len, name.split())))
+"""
 ADVERTS = "Is the text below spam, one of those that are adverts?"
 EACH = "\nIs the one below among those that it asks for?"
 LISTED = "Sort the remarks, one a line, into good, bad. How many are bad (that complain)?"
@@ -118,12 +126,14 @@ def test_names_choose_the_lines_of_which_it_is_asked(known: Known) -> None:
         ("How many remarks are there about Sunniva?", "Sunniva", TEXT, 2),
         ("How many remarks begin with They?", "They", TEXT, 2),
         ("How many remarks are coats? And how many remarks complain?", "coat", TEXT, 2),
+        ("How many lines import a module?", "import", PROGRAM, 2),
+        ("How many of the notes are about coats?", "coat", [TEXT * 12, "A coat."], 2),
         ("How many of these lines are late?", "late", ORDERS, 6),
         ("How many orders have been paid?", "paid", ORDERS, 3),
     ],
 )
 def test_words_and_fields_are_counted_as_they_stand(
-    known: Known, question: str, where: str, context: str, number: int
+    known: Known, question: str, where: str, context: Any, number: int
 ) -> None:
     known()
     result, server = counted(question, where, context=context)

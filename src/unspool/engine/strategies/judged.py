@@ -9,7 +9,7 @@ import itertools
 import re
 from collections.abc import Sequence
 
-from unspool.engine.strategies.chosen import LOOKED_AT, Chosen, enum_of
+from unspool.engine.strategies.chosen import LONGEST, LOOKED_AT, Chosen, enum_of
 from unspool.engine.strategies.columns import columns
 from unspool.engine.strategies.conditions import standing
 from unspool.engine.strategies.questions import COMMON, facts
@@ -66,6 +66,8 @@ OF_SORT = re.compile(
 )
 RECORDS = 0.9
 """The share of lines with figures from which on they are taken for records."""
+CODED, CODE = re.compile(r"^(?:\t|  )|[{};]\s*$|\w\(|\w(?: =|=|::|->)"), 0.3
+"""What lines of programs have, and the share of the lines from which on they are of one."""
 MOST_HAVE = 0.95
 """The share of the lines that has to have been read, for a count of them."""
 LEAST_WORDS = 3
@@ -128,8 +130,10 @@ class Judged(Chosen):
         sample = list(itertools.islice(self._units(), LOOKED_AT))
         figured = sum(any(map(str.isdigit, line)) for line in sample)
         worded = sum(len(line.split()) >= LEAST_WORDS for line in sample)
+        coded = sum(bool(CODED.search(line)) for line in sample)
         free = figured < RECORDS * len(sample) and worded > len(sample) / 2
-        return free and not any(columns(sample))
+        short = all(len(line) <= LONGEST for line in sample)
+        return free and short and coded < CODE * len(sample) and not any(columns(sample))
 
 
 def sorts(question: str) -> "tuple[list[str], list[str]]":
